@@ -1,0 +1,40 @@
+from cpython.ref cimport PyObject
+from libc.stdint cimport uint32_t
+
+
+cdef enum:
+    # What came for a waiter, beside the READ and WRITE bits of the interface.
+    CLOSED = 32
+
+
+cdef struct FdWaiter:
+    FdWaiter *previous
+    FdWaiter *next
+    PyObject *coroutine  # borrowed: a waiting coroutine is kept alive by all_threads
+    int fd               # -1 while not in a queue
+    int wanted
+    int came
+
+
+cdef struct Descriptor:
+    FdWaiter *first
+    FdWaiter *last
+    uint32_t generation
+    bint registered
+    bint unpollable      # a regular file: always ready
+    bint hung_up         # end of file, hang-up or an error was reported
+    int news             # READ and WRITE bits that came while nobody waited
+
+
+cdef class Descriptors:
+    cdef Descriptor *table
+    cdef int room
+    cdef readonly Py_ssize_t waiting     # coroutines in queues
+    cdef readonly Py_ssize_t registered  # descriptors known to the poller
+
+    cdef Descriptor *get(self, int fd) except NULL
+    cdef Descriptor *find(self, int fd) noexcept
+    cdef void enqueue(self, int fd, FdWaiter *waiter) noexcept
+    cdef void dequeue(self, FdWaiter *waiter) noexcept
+    cdef void reset(self, int fd) noexcept
+    cdef void forget_all(self) noexcept

@@ -1,0 +1,97 @@
+"""What happens to an exception that nobody catches in a coroutine.
+
+What belongs here: telling the program about it. The coroutine keeps the exception;
+`coro.coro.result` raises it again.
+"""
+
+import contextlib
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from coro.errors import Interrupted
+
+Notifier = Callable[[], object]
+
+_notifier: Notifier | None = None
+
+
+def set_exception_notifier(new_func: Notifier | None) -> Notifier | None:
+    """Set what is called when a coroutine ends by an exception that nobody caught.
+
+    Args:
+        new_func: called without arguments, in the coroutine, while `sys.exc_info()` and
+            `coro.current()` tell what happened and to whom. None for the default, which
+            prints the traceback to `sys.stderr`.
+
+    Returns:
+        what was set until now; None for the default.
+
+    Raises:
+        TypeError: `new_func` cannot be called.
+    """
+    global _notifier
+    if new_func is not None and not callable(new_func):
+        raise TypeError(f"new_func must be callable or None, not {type(new_func).__name__}")
+    before, _notifier = _notifier, new_func
+    return before
+
+
+def ended_by_exception(co: Any, error: BaseException, main: Any) -> None:
+    """Called by the scheduler in `co`, whose function has raised `error`.
+
+    To be told to end is no failure. `KeyboardInterrupt` and `SystemExit` are meant for
+    the program, so for its main coroutine.
+    """
+    if isinstance(error, Interrupted):
+        return
+    if isinstance(error, (KeyboardInterrupt, SystemExit)):
+        if co is not main and not main.dead:
+            main.raise_exception(error)
+        return
+    try:
+        raise error
+    except BaseException:
+        if _notifier is not None:
+            try:
+                _notifier()
+                return
+            except BaseException as fault:
+                report_unraisable(fault, _notifier)
+        _print(f"coroutine {co.id} ({co.name}) ended by an exception:\n{traceback.format_exc()}")
+
+
+def report_unraisable(error: BaseException, culprit: object) -> None:
+    """Tell of an error that can be raised nowhere, as Python does for finalizers."""
+    with contextlib.suppress(Exception):
+        _print(
+            f"Exception ignored in {culprit!r}:\n{''.join(traceback.format_exception(error))}",
+        )
+
+
+def end_forked_process(co: Any) -> None:
+    """The coroutine that called fork() has ended in the child, and with it the process.
+
+    As for a thread that forked: there is no main thread to return to.
+    """
+    status = 0
+    error = co.failure
+    if isinstance(error, SystemExit):
+        status = error.code if isinstance(error.code, int) else 0 if error.code is None else 1
+        if isinstance(error.code, str):
+            _print(error.code + "\n")
+    elif error is not None:
+        status = 1
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    os._exit(status & 0xFF)
+
+
+def _print(text: str) -> None:
+    if sys.stderr is not None:
+        with contextlib.suppress(Exception):
+            sys.stderr.write(text)
+            sys.stderr.flush()

@@ -1,0 +1,40 @@
+/* The part of greenlet's C API that the scheduler uses, on plain PyObject pointers. */
+#ifndef CORO_GREENLET_H
+#define CORO_GREENLET_H
+
+#include <Python.h>
+#include <greenlet/greenlet.h>
+
+/* 0, or -1 and ImportError. */
+static int
+coro_greenlet_import(void)
+{
+    PyGreenlet_Import();
+    return _PyGreenlet_API == NULL ? -1 : 0;
+}
+
+static inline PyObject *
+coro_greenlet_new(PyObject *run, PyObject *parent)
+{
+    return (PyObject *)PyGreenlet_New(run, (PyGreenlet *)parent);
+}
+
+static inline PyObject *
+coro_greenlet_current(void)
+{
+    return (PyObject *)PyGreenlet_GetCurrent();
+}
+
+/* Run `target` until something switches back here: 0. -1 if an exception was thrown
+ * into the greenlet that called this. */
+static inline int
+coro_greenlet_switch(PyObject *target)
+{
+    PyObject *nothing = PyGreenlet_Switch((PyGreenlet *)target, NULL, NULL);
+    if (nothing == NULL)
+        return -1;
+    Py_DECREF(nothing);
+    return 0;
+}
+
+#endif /* CORO_GREENLET_H */

@@ -1,0 +1,145 @@
+"""The event loop: the main coroutine waits until it is told to exit.
+
+What belongs here: how a program that lives in its coroutines starts and ends. Nothing
+runs *in* the loop; coroutines run whenever somebody waits, with or without it.
+"""
+
+import contextlib
+import signal
+import sys
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+from coro import _reports
+from coro._scheduler import scheduler, yield_slice
+from coro.errors import DeadCoroutine
+
+_print_exit_string = True
+_main_scheduler: Any = None
+
+
+class _Loop:
+    """One run of `event_loop`."""
+
+    def __init__(self, main: Any) -> None:
+        self.main = main
+        self.exit_code: object = None
+        self.exiting = False
+
+
+_asked_before: dict[int, object] = {}
+"""Exit codes by the id of a main coroutine whose event loop does not run yet."""
+
+
+def event_loop(timeout: float | None = 30) -> None:
+    """Let the coroutines run until `set_exit` is called.
+
+    Call it in the main coroutine of a thread, usually as the program's last line. It
+    ends as the program should: Ctrl-C raises `KeyboardInterrupt` here, and in no other
+    coroutine; so does `SystemExit` from a coroutine that exits.
+
+    Args:
+        timeout: the longest that the scheduler sleeps at a time, in seconds.
+
+    Raises:
+        SystemExit: with the code given to `set_exit`.
+        DeadlockError: no coroutine can ever run again.
+        RuntimeError: it runs already, or this is not the thread's main coroutine.
+        ValueError, TypeError: `timeout` is negative or NaN, or is no number.
+    """
+    here = scheduler()
+    if here.current is not here.main:
+        raise RuntimeError(
+            f"event_loop() runs in the main coroutine of a thread, not in {here.current!r}"
+        )
+    if here.loop is not None:
+        raise RuntimeError("the event loop of this thread runs already")
+    here.set_longest_sleep(timeout)
+    here.loop = loop = _Loop(here.main)
+    if here.main.id in _asked_before:
+        loop.exiting, loop.exit_code = True, _asked_before.pop(here.main.id)
+    try:
+        with _signals(here):
+            # Those that are ready when it is told to exit still get their turn.
+            yield_slice()
+            while not loop.exiting:
+                here.wait("event loop")
+    finally:
+        here.loop = None
+        here.set_longest_sleep(None)
+    if _print_exit_string and sys.stderr is not None:
+        with contextlib.suppress(Exception):
+            sys.stderr.write("Exiting\n")
+    raise SystemExit(loop.exit_code)
+
+
+def set_exit(exit_code: object = 0) -> None:
+    """Make the thread's event loop exit, after those have run that are ready now.
+
+    Called before `event_loop`, it makes that exit as soon as it begins. From a thread
+    without an event loop it ends the main thread's.
+
+    Args:
+        exit_code: the exit code of the process, as for `sys.exit`.
+    """
+    here = scheduler()
+    if here.loop is None and _main_scheduler is not None and _main_scheduler.loop is not None:
+        here = _main_scheduler
+    if here.loop is None:
+        _asked_before[here.main.id] = exit_code
+        return
+    here.loop.exiting = True
+    here.loop.exit_code = exit_code
+    here.wake(here.main)
+
+
+def coro_is_running() -> bool:
+    """Whether the event loop of this thread runs."""
+    return scheduler().loop is not None
+
+
+def set_print_exit_string(val: object) -> None:
+    """Whether `event_loop` says "Exiting" on `sys.stderr` when it exits. It does unless set."""
+    global _print_exit_string
+    _print_exit_string = bool(val)
+
+
+def _interrupt_main(number: int, frame: FrameType | None) -> None:
+    """The handler of SIGINT while the event loop runs."""
+    here = _main_scheduler
+    if here is None or here.current is here.main:
+        raise KeyboardInterrupt
+    with contextlib.suppress(DeadCoroutine):
+        here.main.raise_exception(KeyboardInterrupt)
+
+
+_reports.harmless_handlers.add(_interrupt_main)
+
+
+@contextlib.contextmanager
+def _signals(here: Any) -> Iterator[None]:
+    """Signals wake the loop, and Ctrl-C reaches its main coroutine.
+
+    Only in Python's main thread, and only what the program has not arranged itself.
+    """
+    global _main_scheduler
+    try:
+        before = signal.set_wakeup_fd(here.wake_pipe(), warn_on_full_buffer=False)
+    except ValueError:  # not the main thread
+        yield
+        return
+    if before != -1:
+        signal.set_wakeup_fd(before)
+    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    _main_scheduler = here
+    if ours:
+        signal.signal(signal.SIGINT, _interrupt_main)
+    try:
+        yield
+    finally:
+        if ours and signal.getsignal(signal.SIGINT) is _interrupt_main:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        if before == -1:
+            signal.set_wakeup_fd(-1)
+        _main_scheduler = None

@@ -1,0 +1,106 @@
+from cpython.ref cimport PyObject
+from libc.stdint cimport int64_t
+
+from coro._descriptors cimport Descriptor, Descriptors, FdWaiter
+from coro._poller cimport Poller
+from coro._timers cimport Timer, TimerHeap
+
+
+cdef enum State:
+    NEW       # created; perhaps scheduled, but has not run
+    RUNNING   # runs, or would if it were its turn
+    WAITING   # in Scheduler.park
+    DONE      # ended, cancelled before it ran, or left behind by fork
+
+
+cdef class Interrupter(Timer):
+    """A timer that interrupts a coroutine; those of one coroutine are nested."""
+    cdef coro owner          # while it is in force
+    cdef Interrupter outer
+    cdef bint due            # fired, and its interrupt not delivered yet
+
+    cdef object interrupt(self)
+
+
+cdef class Alarm(Timer):
+    """The timer that ends a wait at its deadline. One for each coroutine, reused."""
+    cdef PyObject *sleeper   # borrowed: the coroutine owns the alarm
+
+
+cdef class coro:
+    cdef object __weakref__
+    cdef readonly Scheduler scheduler
+    cdef readonly object id
+    cdef object label            # str, or None for the name of the function
+    cdef object function, args, kwargs, context
+    cdef object value, exception  # how it ended
+    cdef object stack            # the greenlet that holds the stack while it is suspended
+    cdef State state
+    cdef bint in_queue           # in the ready queue
+    cdef bint woken              # what it waited for has come
+    cdef bint look_at_signals
+    cdef object message          # from schedule(value)
+    cdef object thrown           # from raise_exception()
+    cdef Interrupter innermost
+    cdef int due                 # how many of its interrupters are due
+    cdef int acts, max_acts
+    cdef Alarm alarm
+    cdef FdWaiter fd_waiter
+    cdef list joiners
+    cdef const char *why         # what it waits for, and on what: for reports
+    cdef PyObject *on
+
+
+cdef class Scheduler:
+    cdef object __weakref__
+    cdef readonly coro main
+    cdef coro running            # None in the hub and between coroutines
+    cdef coro chosen             # who runs next, while that is being arranged
+    cdef object hub, worker, switched_to
+    cdef list idle               # workers without a coroutine
+    cdef PyObject **ring         # the ready queue
+    cdef Py_ssize_t head, ready, room
+    cdef long turn_left
+    cdef int64_t last_tick
+    cdef TimerHeap timers
+    cdef Descriptors descriptors
+    cdef Poller poller
+    cdef char *scratch
+    cdef bint asleep, choosing, ended, in_main_thread, forked
+    cdef unsigned long thread_ident
+    cdef bint virtual
+    cdef int64_t virtual_now
+    cdef int64_t longest_sleep
+    cdef public object loop      # the running event loop's state; see coro._loop
+
+    cdef int64_t clock(self) noexcept
+    cdef coro runner(self)
+    cdef int make_ready(self, coro co) except -1
+    cdef int resume(self, coro co) except -1
+    cdef int park(self, const char *why, PyObject *on, int64_t deadline) except -1
+    cdef int deliver(self, coro me) except -1
+    cdef int yield_slice(self) except -1
+    cdef int selfish_act(self) except -1
+    cdef int suspend(self, coro me) except -1
+    cdef int choose(self) except -1
+    cdef int switch_to_chosen(self) except -1
+    cdef int turn(self) except -1
+    cdef int64_t idle_time(self) except? -2
+    cdef bint hopeless(self) except -1
+    cdef int report_deadlock(self) except -1
+    cdef int look_at_signals(self) except -1
+    cdef int dispatch(self, int count) except -1
+    cdef int fire_due(self) except -1
+    cdef int run_chosen(self) except -1
+    cdef int next_for_worker(self) except -1
+    cdef int finish(self, coro co) except -1
+    cdef int wait_fd(self, int fd, int events, int64_t deadline) except -1
+    cdef int refuse_second(self, Descriptor *entry, int wanted, coro me, int fd) except -1
+    cdef int wake_closed(self, int fd) except -1
+    cdef int open_fd(self, int fd) except -1
+    cdef int close_fd(self, int fd, bint stays_open) except -1
+
+
+cdef Scheduler this_scheduler()
+cdef coro new_coroutine(object function, tuple args, dict kwargs, object thread_name)
+cdef int start_coroutine(coro co) except -1

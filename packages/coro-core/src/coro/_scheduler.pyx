@@ -1,0 +1,1257 @@
+"""Coroutines and the scheduler that runs them.
+
+What belongs here: who runs next, how one coroutine hands over to another, how it
+waits and how it is woken or interrupted. What can be built on that does not:
+timeouts (`_timeouts`), the event loop (`_loop`), reports (`_reports`).
+
+**Handing over.** A coroutine that must wait chooses the next ready one itself and
+switches straight to it: one switch of stacks, not two over a hub in the middle. If
+it finds itself next it goes on without any. With nothing ready it polls in place, on
+its own stack.
+
+**Workers.** A stack (a greenlet) is not made for each coroutine: a worker runs one
+coroutine after another. A new greenlet begins its C stack where its starter stands;
+started by one that stands deep, or by one that is about to die, stacks would creep
+towards the limit. So all workers are started from one greenlet, the hub, that stands
+at the bottom. When a coroutine ends and the next is new, the worker runs it on the
+spot; when the next is suspended elsewhere the worker goes to the list of idle ones.
+A chain of coroutines each starting the next runs on one stack without a switch.
+
+**What a suspended frame may hold.** The C stack of a suspended greenlet is copied
+away, so nothing may point into it: queue nodes live in the coroutine object. And a
+reference in such a frame lives as long as the wait: `switch_to_chosen` therefore holds
+none to the coroutine it switches to.
+
+**The GIL is the lock** of everything here. Another OS thread may make a coroutine
+ready at any time that the owner does not hold the GIL, that is, while it polls or
+runs something that released it. `asleep` is true just while a poll waits; only then
+does a byte in the poller's pipe have to wake it.
+
+**Signals.** Python runs signal handlers in its main thread, between two bytecodes. A
+poll that a signal ended has none, so the thread's main coroutine is woken to look, in
+the middle of its wait, and a handler that raises raises there.
+"""
+
+cimport cython
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.ref cimport Py_DECREF, Py_INCREF, PyObject
+from libc.stdint cimport INT64_MAX, int64_t
+from posix.unistd cimport getpid
+
+from coro._descriptors cimport CLOSED, Descriptor, Descriptors, FdWaiter
+from coro._duration cimport deadline_after, nanoseconds
+from coro._poller cimport HUNG_UP, INTERRUPTED, REGISTERED, UNKNOWN, UNPOLLABLE, PollEvent, Poller
+from coro._timers cimport Timer, TimerHeap
+from coro.interface.capi cimport CORO_ANNOUNCED, CORO_EXCLUSIVE, CORO_READ, CORO_TRIED, CORO_WRITE
+
+import os
+import sys
+
+from coro import _failures, _pollers, _reports
+from coro.errors import (
+    ClosedError, DeadCoroutine, NotStartedError, ScheduleError, Shutdown, SimultaneousError,
+)
+from coro.errors import TimeoutError as CoroTimeoutError
+
+cdef extern from "_greenlet.h":
+    int coro_greenlet_import() except -1
+    object coro_greenlet_new(PyObject *run, PyObject *parent)
+    object coro_greenlet_current()
+    int coro_greenlet_switch(PyObject *target) except -1
+
+cdef extern from "_platform.h":
+    int64_t coro_clock_ns()
+    int64_t coro_clock_tick()
+
+cdef extern from "Python.h":
+    object PyObject_Call(object function, object args, PyObject *kwargs)
+    int PyContext_Enter(object context) except -1
+    int PyContext_Exit(object context) except -1
+    object PyContext_CopyCurrent()
+    int PyErr_CheckSignals() except -1
+    PyObject *PyThreadState_GetDict()
+    unsigned long PyThread_get_thread_ident()
+    ctypedef struct PyThreadState:
+        pass
+    ctypedef struct PyInterpreterState:
+        pass
+    PyInterpreterState *PyInterpreterState_Get()
+    PyThreadState *PyInterpreterState_ThreadHead(PyInterpreterState *)
+    PyThreadState *PyThreadState_Next(PyThreadState *)
+
+cdef extern from *:
+    """
+    static _Thread_local PyObject *coro_tls_scheduler = NULL; /* owned by the thread's dict */
+
+    #if PY_VERSION_HEX >= 0x030D0000
+    #define coro_finalizing() Py_IsFinalizing()
+    #else
+    #define coro_finalizing() _Py_IsFinalizing()
+    #endif
+    """
+    PyObject *coro_tls_scheduler
+    int coro_finalizing()
+
+cdef enum:
+    FIRST_RING = 64          # places in the ready queue; a power of two
+    SWITCHES_A_TURN = 64     # hand-overs, at least, between two looks at the poller
+    IDLE_WORKERS = 256       # stacks kept for coroutines to come
+    SCRATCH_BYTES = 65536
+    DEFAULT_SELFISHNESS = 4  # successful operations before a coroutine must yield
+
+coro_greenlet_import()
+
+all_threads = {}
+"""The coroutines that were started and have not ended, by id."""
+
+cdef int64_t coroutines_made = 0
+cdef int64_t coroutines_alive = 0
+cdef int selfishness = DEFAULT_SELFISHNESS
+cdef list schedulers = []          # of live threads; borrowed pointers would outlive them
+cdef list left_behind = []         # after fork: what belongs to the parent, kept from dying
+cdef dict all_threads_c = all_threads
+
+
+# ---------------------------------------------------------------- timers ------
+
+
+cdef class Interrupter(Timer):
+    """A timer that interrupts its owner when it fires. See `coro._timeouts`."""
+
+    cdef int fire(self) except -1:
+        self.due = True
+        self.owner.due += 1
+        if self.owner.state == WAITING and not self.owner.in_queue:
+            self.owner.scheduler.make_ready(self.owner)
+        return 0
+
+    cdef object interrupt(self):
+        """The exception to raise in the owner."""
+        raise NotImplementedError
+
+
+@cython.final
+cdef class Alarm(Timer):
+    cdef int fire(self) except -1:
+        cdef coro sleeper = <coro> self.sleeper
+        if sleeper.state == WAITING and not sleeper.in_queue:
+            sleeper.scheduler.make_ready(sleeper)
+        return 0
+
+
+# ------------------------------------------------------------- coroutines -----
+
+
+cdef class coro:
+    """A coroutine: a function that runs beside others in one OS thread.
+
+    ``coro(fun, *args, thread_name=None, **kwargs)`` makes one that waits for `start`;
+    it is the same as `coro.new`. It belongs to the scheduler of the thread that made it.
+
+    Args:
+        fun: what to call when it starts.
+        *args, **kwargs: what to call it with.
+        thread_name: its name; the function's if not given.
+
+    Raises:
+        TypeError: `fun` cannot be called.
+    """
+
+    def __cinit__(self):
+        global coroutines_made, coroutines_alive
+        coroutines_made += 1
+        coroutines_alive += 1
+        self.id = coroutines_made
+        self.state = NEW
+        self.fd_waiter.fd = -1
+        self.max_acts = self.acts = selfishness
+
+    def __init__(self, fun, /, *args, thread_name=None, **kwargs):
+        if self.scheduler is not None:
+            raise RuntimeError("this coroutine was initialized before")
+        fill_coroutine(self, fun, args, kwargs, thread_name)
+
+    def __dealloc__(self):
+        global coroutines_alive
+        coroutines_alive -= 1
+
+    def __repr__(self):
+        return _reports.describe(self)
+
+    # -- what it is
+
+    @property
+    def name(self):
+        """Its name, a str; may be set."""
+        return self.get_name()
+
+    @name.setter
+    def name(self, name):
+        self.set_name(name)
+
+    def get_name(self):
+        """The name that was given, or the name of the function."""
+        if self.label is None:
+            return function_name(self.function)
+        return self.label
+
+    def set_name(self, name):
+        """Give it a name (str). Returns the coroutine, so that calls can be chained."""
+        if not isinstance(name, str):
+            raise TypeError(f"a coroutine's name must be a str, not {type(name).__name__}")
+        self.label = name
+        return self
+
+    @property
+    def started(self):
+        """Whether it has begun to run."""
+        return self.state != NEW and not (self.state == DONE and self.function is not None)
+
+    @property
+    def scheduled(self):
+        """Whether it is in the queue of those that run next."""
+        return bool(self.in_queue) and self.state != DONE
+
+    @property
+    def dead(self):
+        """Whether it has ended."""
+        return self.state == DONE
+
+    @property
+    def waiting(self):
+        """``(what, on)`` while it waits: a str, and an object or None. Else None."""
+        if self.state != WAITING or self.why == NULL:
+            return None
+        on = <object> self.on if self.on != NULL else None
+        if self.fd_waiter.fd >= 0:
+            on = self.fd_waiter.fd
+        return self.why.decode(), on
+
+    @property
+    def failure(self):
+        """The exception that it ended by, or None."""
+        return self.exception
+
+    def get_frame(self):
+        """The Python frame in which it stands, or None if it has none now."""
+        if self.state == NEW or self.state == DONE:
+            return None
+        if self.stack is not None:
+            return self.stack.gr_frame
+        if self.scheduler.thread_ident == PyThread_get_thread_ident():
+            return sys._getframe()  # this method has no frame: it is the caller's
+        return sys._current_frames().get(self.scheduler.thread_ident)
+
+    # -- its life
+
+    def start(self):
+        """Schedule it to run for the first time.
+
+        Raises:
+            ScheduleError: it was started before.
+            DeadCoroutine: it was cancelled, or its OS thread has ended.
+        """
+        start_coroutine(self)
+
+    def schedule(self, value=None):
+        """Schedule it to run; see `coro.schedule`."""
+        schedule(self, value)
+
+    def raise_exception(self, the_exception, force=True, cancel_start=False):
+        """Make it go on with an exception.
+
+        An exception takes the place of whatever the coroutine would have been woken
+        with. If the coroutine runs at the moment in another OS thread, it is raised
+        where that one waits or yields next.
+
+        Args:
+            the_exception: an exception, or a class of exceptions.
+            force: do so even if it is scheduled to run already.
+            cancel_start: if it has not begun to run, end it without running it.
+
+        Raises:
+            DeadCoroutine: it has ended.
+            NotStartedError: it has not begun to run, and `cancel_start` is false.
+            ScheduleError: it is scheduled already and `force` is false; or it is the
+                caller, who can simply ``raise``.
+            TypeError: `the_exception` is no exception.
+        """
+        if not (isinstance(the_exception, BaseException)
+                or isinstance(the_exception, type) and issubclass(the_exception, BaseException)):
+            raise TypeError(
+                "the_exception must be an exception or a class of exceptions, "
+                f"not {type(the_exception).__name__}")
+        if self.state == DONE:
+            raise DeadCoroutine(f"{self!r} has ended: nothing can be raised in it")
+        if self.state == NEW:
+            if not cancel_start:
+                raise NotStartedError(
+                    f"{self!r} has not begun to run: use cancel_start=True to cancel it")
+            self.exception = the_exception() if isinstance(the_exception, type) else the_exception
+            self.scheduler.finish(self)
+            return
+        if is_current(self):
+            raise ScheduleError("a coroutine cannot raise_exception() in itself: use 'raise'")
+        if self.in_queue and not force:
+            raise ScheduleError(f"{self!r} is scheduled to run already")
+        self.thrown = the_exception
+        if self.state == WAITING and not self.in_queue:
+            self.scheduler.make_ready(self)
+
+    def shutdown(self):
+        """Tell it to end: raise `Shutdown` in it, or cancel it before it begins.
+
+        A coroutine that has ended is left alone. In the caller itself `Shutdown` is
+        raised at once.
+        """
+        if self.state == DONE:
+            return
+        if is_current(self):
+            raise Shutdown("a coroutine shut itself down")
+        self.raise_exception(Shutdown, cancel_start=True)
+
+    def join(self, timeout=None):
+        """Wait until it has ended. Its result is not touched; see `result`.
+
+        Args:
+            timeout: the longest to wait, in seconds; None for no limit.
+
+        Raises:
+            TimeoutError: it goes on after `timeout` seconds.
+            NotStartedError: it was not started.
+            ScheduleError: a coroutine would wait for itself.
+        """
+        cdef int64_t length = INT64_MAX if timeout is None else nanoseconds(timeout, "timeout")
+        cdef Scheduler here
+        cdef coro me
+        cdef int64_t deadline
+        if self.state == DONE:
+            return
+        if self.state == NEW and not self.in_queue:
+            raise NotStartedError(f"{self!r} was not started: nobody can wait for its end")
+        here = this_scheduler()
+        me = here.runner()
+        if me is self:
+            raise ScheduleError("a coroutine cannot join itself: it would wait for ever")
+        deadline = deadline_after(here.clock(), length)
+        if self.joiners is None:
+            self.joiners = []
+        self.joiners.append(me)
+        try:
+            while self.state != DONE:
+                if not here.park("join", <PyObject *> self, deadline):
+                    raise CoroTimeoutError(f"{self!r} did not end within {timeout} seconds")
+        finally:
+            if self.joiners is not None:
+                self.joiners.remove(me)
+
+    def result(self):
+        """What its function returned; or what it raised is raised again.
+
+        Raises:
+            NotStartedError, ScheduleError: it has not ended; `join` it first.
+        """
+        if self.state != DONE:
+            if self.state == NEW and not self.in_queue:
+                raise NotStartedError(f"{self!r} was not started: it has no result")
+            raise ScheduleError(f"{self!r} has not ended: join() it before asking for its result")
+        if self.exception is not None:
+            raise self.exception
+        return self.value
+
+    def set_max_selfish_acts(self, maximum):
+        """How many operations may succeed at once before it must let others run.
+
+        Args:
+            maximum: from 1 to 32768.
+
+        Returns:
+            the number until now.
+        """
+        before = self.max_acts
+        self.max_acts = self.acts = selfish_acts(maximum)
+        return before
+
+
+cdef int fill_coroutine(coro co, function, tuple args, dict kwargs, thread_name) except -1:
+    if not callable(function):
+        raise TypeError(f"fun must be callable, not {type(function).__name__}")
+    if thread_name is not None:
+        co.set_name(thread_name)
+    co.scheduler = this_scheduler()
+    co.function = function
+    co.args = args
+    co.kwargs = kwargs if kwargs else None
+    co.context = PyContext_CopyCurrent()
+    return 0
+
+
+cdef coro new_coroutine(object function, tuple args, dict kwargs, object thread_name):
+    cdef coro co = coro.__new__(coro)
+    fill_coroutine(co, function, args, kwargs, thread_name)
+    return co
+
+
+cdef int start_coroutine(coro co) except -1:
+    if co.state == DONE:
+        raise DeadCoroutine(f"{co!r} has ended: it cannot be started")
+    if co.state != NEW or co.in_queue:
+        raise ScheduleError(f"{co!r} was started before")
+    if co.scheduler is None:
+        raise ScheduleError("the coroutine was never initialized: call coro.__init__ with a function")
+    all_threads_c[co.id] = co
+    co.scheduler.make_ready(co)
+    return 0
+
+
+cdef bint is_current(coro co) noexcept:
+    return (co.scheduler is not None and co.scheduler.running is co
+            and co.scheduler.thread_ident == PyThread_get_thread_ident())
+
+
+cdef object function_name(function):
+    name = getattr(function, "__qualname__", None)
+    return name if isinstance(name, str) else type(function).__name__
+
+
+cdef int selfish_acts(maximum) except -1:
+    cdef int value
+    try:
+        value = maximum
+    except OverflowError:
+        value = 0
+    if not 1 <= value <= 32768:
+        raise ValueError(f"the number of selfish acts must be from 1 to 32768, not {maximum}")
+    return value
+
+
+# -------------------------------------------------------------- scheduler -----
+
+
+cdef class Scheduler:
+    """The coroutines of one OS thread, and what they need to take turns.
+
+    There is one for each thread that uses coro, made on first use: `scheduler()`. Its
+    methods are the Python side of `coro.interface.Scheduler`, for those who build new
+    kinds of waiting; programs have no need of them.
+    """
+
+    def __cinit__(self):
+        self.turn_left = 0
+        self.longest_sleep = INT64_MAX
+        self.room = FIRST_RING
+        self.ring = <PyObject **> PyMem_Malloc(FIRST_RING * sizeof(PyObject *))
+        self.scratch = <char *> PyMem_Malloc(SCRATCH_BYTES)
+        if self.ring == NULL or self.scratch == NULL:
+            raise MemoryError("no memory for a scheduler")
+        self.timers = TimerHeap()
+        self.descriptors = Descriptors()
+        self.poller = _pollers.poller_class()(self.descriptors)
+        self.idle = []
+        self.thread_ident = PyThread_get_thread_ident()
+
+    def __init__(self):
+        import threading
+        if coro_tls_scheduler != NULL:
+            raise RuntimeError("this thread has a scheduler: coro.interface.scheduler() gives it")
+        self.in_main_thread = threading.main_thread().ident == self.thread_ident
+        self.main = coro.__new__(coro)
+        self.main.label = "main" if self.in_main_thread else f"main of {threading.current_thread().name}"
+        self.main.scheduler = self
+        self.main.state = RUNNING
+        self.running = self.main
+        self.hub = coro_greenlet_new(<PyObject *> hub, NULL)
+
+    def __dealloc__(self):
+        while self.ready:
+            Py_DECREF(<object> self.ring[self.head])
+            self.head = (self.head + 1) & (self.room - 1)
+            self.ready -= 1
+        PyMem_Free(self.ring)
+        PyMem_Free(self.scratch)
+
+    # -- for Python
+
+    @property
+    def poller_name(self):
+        """The name of the poller, such as ``"epoll"``."""
+        return self.poller.name
+
+    @property
+    def current(self):
+        """The coroutine that runs now; None in the hub."""
+        return self.running
+
+    def now(self):
+        """The clock of this scheduler, ns."""
+        return self.clock()
+
+    def wait(self, why="wait", timeout=None):
+        """Suspend the running coroutine until `wake`, or for `timeout` seconds.
+
+        Returns:
+            True if it was woken, False if the time was up.
+        """
+        cdef int64_t length = INT64_MAX if timeout is None else nanoseconds(timeout, "timeout")
+        name = why.encode()
+        return bool(self.park(name, NULL, deadline_after(self.clock(), length)))
+
+    def wake(self, coro coroutine not None):
+        """Wake a coroutine that waits; may be called from any OS thread.
+
+        Returns:
+            whether it will go on because of this call.
+        """
+        return bool(coroutine.scheduler.resume(coroutine))
+
+    def wait_for_descriptor(self, int fd, int events, timeout=None):
+        """Suspend until `fd` may be readable (events 1), writable (2) or either (3).
+
+        Args:
+            fd: the number of an open descriptor.
+            events: the sum of what to wait for.
+            timeout: the longest to wait, in seconds; None for no limit.
+
+        Returns:
+            what came, as `events`; 0 if the time was up. Spurious returns happen.
+
+        Raises:
+            ClosedError: it is closed, or was closed meanwhile.
+            ValueError: `events` asks for nothing.
+        """
+        cdef int64_t length = INT64_MAX if timeout is None else nanoseconds(timeout, "timeout")
+        return self.wait_fd(
+            fd, events & (CORO_READ | CORO_WRITE | CORO_EXCLUSIVE),
+            deadline_after(self.clock(), length))
+
+    def forget_descriptor(self, int fd, stays_open=True):
+        """Wake those who wait on `fd` with ClosedError and stop watching it."""
+        self.close_fd(fd, stays_open)
+
+    def counts(self):
+        """What the scheduler holds now, as a dict of numbers: for leak checks."""
+        return {
+            "ready": self.ready,
+            "timers": len(self.timers),
+            "waiting on descriptors": self.descriptors.waiting,
+            "descriptors": self.descriptors.registered,
+        }
+
+    def use_virtual_clock(self, on):
+        """Let time stand still but for jumps to the next timer; see `coro.testing`."""
+        if bool(on) == self.virtual:
+            raise RuntimeError(f"the virtual clock is {'on' if on else 'off'} already")
+        if len(self.timers):
+            raise RuntimeError("the clock cannot be changed while timers are set")
+        self.virtual_now = coro_clock_ns()
+        self.virtual = bool(on)
+
+    def set_longest_sleep(self, seconds):
+        """The longest that one poll may sleep, in seconds; None for no limit."""
+        self.longest_sleep = INT64_MAX if seconds is None else nanoseconds(seconds, "timeout")
+
+    def wake_pipe(self):
+        """The descriptor to write to from a signal handler (`signal.set_wakeup_fd`)."""
+        return self.poller.wake_writer
+
+    # -- time
+
+    cdef int64_t clock(self) noexcept:
+        return self.virtual_now if self.virtual else coro_clock_ns()
+
+    # -- being ready
+
+    cdef int make_ready(self, coro co) except -1:
+        """Append `co` to the ready queue; it is not in it. From any thread."""
+        cdef PyObject **ring
+        cdef Py_ssize_t i
+        if self.ended:
+            raise DeadCoroutine(f"{co!r} cannot run: its OS thread has ended")
+        if self.ready == self.room:
+            ring = <PyObject **> PyMem_Malloc(2 * <size_t> self.room * sizeof(PyObject *))
+            if ring == NULL:
+                raise MemoryError("no memory for another ready coroutine")
+            for i in range(self.ready):
+                ring[i] = self.ring[(self.head + i) & (self.room - 1)]
+            PyMem_Free(self.ring)
+            self.ring = ring
+            self.room *= 2
+            self.head = 0
+        Py_INCREF(co)
+        self.ring[(self.head + self.ready) & (self.room - 1)] = <PyObject *> co
+        self.ready += 1
+        co.in_queue = True
+        if self.asleep:
+            self.poller.wake()
+        return 0
+
+    cdef int resume(self, coro co) except -1:
+        """End the wait of `co`, of this scheduler. 0 if it does not wait any more."""
+        if co.state != WAITING or co.woken or (co.in_queue and not co.look_at_signals):
+            return 0
+        co.woken = True
+        if not co.in_queue:
+            self.make_ready(co)
+        return 1
+
+    # -- waiting
+
+    cdef coro runner(self):
+        """The running coroutine, which is about to wait; or an error if none may."""
+        if self.running is None or self.choosing:
+            raise RuntimeError(
+                "nothing can wait here: this runs inside the scheduler, not in a coroutine "
+                "(a finalizer or a trace function, most likely). Start a coroutine for it")
+        if self.running.state == WAITING:
+            raise RuntimeError(
+                "a signal handler that interrupted a wait cannot wait itself: "
+                "start a coroutine from it")
+        if self.ended:
+            raise RuntimeError("nothing can wait here: the OS thread of this coroutine has ended")
+        return self.running
+
+    cdef int park(self, const char *why, PyObject *on, int64_t deadline) except -1:
+        """Suspend the running coroutine until `resume`; see CoroCAPI.park."""
+        cdef coro me = self.runner()
+        self.deliver(me)
+        me.why = why
+        me.on = on
+        me.woken = False
+        me.state = WAITING
+        try:
+            if deadline != INT64_MAX:
+                if me.alarm is None:
+                    me.alarm = Alarm.__new__(Alarm)
+                    me.alarm.sleeper = <PyObject *> me
+                self.timers.add(me.alarm, deadline)
+            while True:
+                self.suspend(me)
+                if me.woken or me.thrown is not None or me.due:
+                    break
+                if me.look_at_signals:
+                    me.look_at_signals = False
+                    PyErr_CheckSignals()
+                elif deadline != INT64_MAX and not me.alarm.pending:
+                    break
+        finally:
+            me.state = RUNNING
+            me.look_at_signals = False
+            me.why = NULL
+            me.on = NULL
+            if deadline != INT64_MAX and me.alarm is not None:
+                self.timers.cancel(me.alarm)
+        if me.thrown is None:
+            if me.woken:
+                return 1
+            if not me.due:
+                return 0
+        return self.deliver(me)
+
+    cdef int deliver(self, coro me) except -1:
+        """Raise what waits to be raised in `me`, the outermost timeout before inner ones."""
+        cdef Interrupter each, outermost = None
+        if me.thrown is not None:
+            error = me.thrown
+            me.thrown = None
+            raise error
+        if me.due:
+            each = me.innermost
+            while each is not None:
+                if each.due:
+                    outermost = each
+                each = each.outer
+            outermost.due = False
+            me.due -= 1
+            raise outermost.interrupt()
+        return 0
+
+    cdef int yield_slice(self) except -1:
+        """Let all run that are ready now, then go on."""
+        cdef coro me = self.runner()
+        self.deliver(me)
+        me.acts = me.max_acts
+        if self.ready == 0 and self.turn_left > 0:
+            self.turn_left -= 1
+            return 0
+        self.make_ready(me)
+        self.suspend(me)
+        return self.deliver(me)
+
+    cdef int selfish_act(self) except -1:
+        """Count an operation that is tried without waiting; see CoroCAPI.selfish_act."""
+        if self.running is not None and self.running.acts > 0:
+            self.running.acts -= 1
+            return 0
+        return self.yield_slice()
+
+    # -- handing over
+
+    cdef int suspend(self, coro me) except -1:
+        """Let others run until `me` is chosen."""
+        self.choose()
+        me.acts = me.max_acts
+        if self.chosen is me:
+            self.chosen = None
+            return 0
+        me.stack = coro_greenlet_current()
+        try:
+            self.switch_to_chosen()
+        finally:
+            me.stack = None
+            self.running = me
+        return 0
+
+    cdef int choose(self) except -1:
+        """Set `chosen` to the coroutine that runs next, polling until there is one."""
+        cdef coro co
+        if self.choosing:
+            raise RuntimeError("the scheduler is in the middle of choosing who runs next")
+        self.choosing = True
+        try:
+            while True:
+                if self.ready == 0 or self.turn_left <= 0 or self.last_tick != coro_clock_tick():
+                    self.turn()
+                    continue_with = self.ready
+                    if continue_with == 0:
+                        continue
+                co = <coro> self.ring[self.head]
+                Py_DECREF(co)  # the queue's reference; `co` has its own
+                self.head = (self.head + 1) & (self.room - 1)
+                self.ready -= 1
+                self.turn_left -= 1
+                co.in_queue = False
+                if co.state == DONE:  # cancelled
+                    continue
+                self.chosen = co
+                return 0
+        finally:
+            self.choosing = False
+
+    cdef int switch_to_chosen(self) except -1:
+        """Run `chosen`. Returns when this greenlet is switched to."""
+        if self.chosen.stack is not None:
+            self.switched_to = self.chosen.stack
+            self.running = self.chosen
+            self.chosen = None
+        else:
+            self.running = None
+            self.switched_to = self.idle.pop() if self.idle else self.hub
+        return coro_greenlet_switch(<PyObject *> self.switched_to)
+
+    # -- workers
+
+    cdef int run_chosen(self) except -1:
+        """Run `chosen`, which is new, from beginning to end."""
+        cdef coro co = self.chosen
+        self.chosen = None
+        self.running = co
+        co.state = RUNNING
+        co.acts = co.max_acts
+        PyContext_Enter(co.context)
+        try:
+            co.value = PyObject_Call(co.function, co.args, <PyObject *> co.kwargs
+                                     if co.kwargs is not None else NULL)
+        except BaseException as error:
+            co.exception = error
+        try:
+            if co.exception is not None and not self.ended:
+                _failures.ended_by_exception(co, co.exception, self.main)
+            if self.forked and co is self.main:
+                _failures.end_forked_process(co)
+            # Dropping the arguments may run finalizers, which may wait: while it still runs.
+            if co.label is None:
+                co.label = function_name(co.function)
+            co.function = co.args = co.kwargs = None
+        except BaseException as error:
+            _failures.report_unraisable(error, co)
+        try:
+            PyContext_Exit(co.context)
+        except RuntimeError:
+            pass  # it left another context entered; the next one enters its own
+        self.finish(co)
+        self.running = None
+        return 0
+
+    cdef int finish(self, coro co) except -1:
+        """`co` has ended: tell those who wait for that."""
+        cdef coro joiner
+        co.state = DONE
+        all_threads_c.pop(co.id, None)
+        co.context = co.alarm = co.thrown = co.message = co.stack = None
+        joiners, co.joiners = co.joiners, None
+        if joiners is not None:
+            for joiner in joiners:
+                if not joiner.scheduler.ended:
+                    joiner.scheduler.resume(joiner)
+        return 0
+
+    cdef int next_for_worker(self) except -1:
+        """1: `chosen` is new and runs on this stack. 0: this worker is to end."""
+        while True:
+            try:
+                self.choose()
+                break
+            except BaseException as error:  # no coroutine stands here to raise it in
+                self.main.thrown = error
+                if not self.main.in_queue:
+                    self.make_ready(self.main)
+        if self.chosen.stack is None:
+            return 1
+        if len(self.idle) >= IDLE_WORKERS:
+            return 0
+        self.idle.append(coro_greenlet_current())
+        self.switch_to_chosen()
+        return 1
+
+    # -- polling
+
+    cdef int turn(self) except -1:
+        """Take what the poller and the timers have; sleep if there is nothing to run."""
+        cdef int count
+        cdef int64_t timeout = 0 if self.ready else self.idle_time()
+        if timeout and self.virtual:
+            timeout = 0 if len(self.timers) else -1
+        try:
+            self.asleep = timeout != 0
+            count = self.poller.poll(timeout)
+        finally:
+            self.asleep = False
+        if self.in_main_thread and (count == INTERRUPTED or self.poller.signalled):
+            self.poller.signalled = False
+            self.look_at_signals()
+        self.dispatch(count)
+        if self.virtual and self.ready == 0 and len(self.timers):
+            self.virtual_now = max(self.virtual_now, self.timers.earliest())
+        self.fire_due()
+        self.last_tick = coro_clock_tick()
+        self.turn_left = max(self.ready, SWITCHES_A_TURN)
+        return 0
+
+    cdef int64_t idle_time(self) except? -2:
+        """How long to sleep with nothing to run, ns; -1 for until something happens."""
+        cdef int64_t length, earliest = self.timers.earliest()
+        if earliest == INT64_MAX:
+            if self.hopeless():
+                self.report_deadlock()
+                return 0
+            length = INT64_MAX
+        else:
+            length = max(0, earliest - self.clock())
+        length = min(length, self.longest_sleep)
+        return -1 if length == INT64_MAX else length
+
+    cdef bint hopeless(self) except -1:
+        """Whether nothing can ever wake this thread: it has no other, no descriptor that
+        somebody waits on, and no handler of a signal that might do so."""
+        cdef PyThreadState *first
+        if self.descriptors.waiting:
+            return False
+        first = PyInterpreterState_ThreadHead(PyInterpreterState_Get())
+        if PyThreadState_Next(first) != NULL:
+            return False
+        return not (self.in_main_thread and _reports.signals_may_wake())
+
+    cdef int report_deadlock(self) except -1:
+        self.main.thrown = _reports.deadlock([
+            co for co in all_threads_c.values() if (<coro> co).scheduler is self
+        ] + [self.main])
+        if not self.main.in_queue:
+            self.make_ready(self.main)
+        return 0
+
+    cdef int look_at_signals(self) except -1:
+        """Let the main coroutine run the handlers of signals, if there are any to run."""
+        if self.main.state == WAITING and not self.main.in_queue:
+            self.main.look_at_signals = True
+            self.make_ready(self.main)
+        return 0
+
+    cdef int dispatch(self, int count) except -1:
+        """Wake those who wait for what the poller reported."""
+        cdef int i, events, taken
+        cdef PollEvent *event
+        cdef Descriptor *entry
+        cdef FdWaiter *waiter
+        cdef FdWaiter *following
+        for i in range(count):
+            event = &self.poller.events[i]
+            entry = self.descriptors.find(event.fd)
+            if entry == NULL or not entry.registered or entry.generation != event.generation:
+                continue
+            if event.events & HUNG_UP:
+                entry.hung_up = True
+            events = event.events & (CORO_READ | CORO_WRITE)
+            taken = 0
+            waiter = entry.first
+            while waiter != NULL:
+                following = waiter.next
+                if waiter.wanted & events:
+                    taken |= waiter.wanted & events
+                    self.descriptors.dequeue(waiter)
+                    waiter.came = waiter.wanted & events
+                    self.resume(<coro> waiter.coroutine)
+                waiter = following
+            entry.news |= events & ~taken
+        return 0
+
+    cdef int fire_due(self) except -1:
+        cdef Timer timer
+        cdef int64_t now
+        if self.timers.earliest() == INT64_MAX:
+            return 0
+        now = self.clock()
+        while True:
+            timer = self.timers.pop_due(now)
+            if timer is None:
+                return 0
+            timer.fire()
+
+    # -- descriptors
+
+    cdef int wait_fd(self, int fd, int events, int64_t deadline) except -1:
+        """See CoroCAPI.wait_fd."""
+        cdef coro me = self.runner()
+        cdef Descriptor *entry = self.descriptors.get(fd)
+        cdef FdWaiter *waiter = &me.fd_waiter
+        cdef int how, woken, wanted = events & (CORO_READ | CORO_WRITE)
+        cdef unsigned int generation
+        if not wanted:
+            raise ValueError("events must ask for reading (1), writing (2) or both (3)")
+        if events & CORO_EXCLUSIVE:
+            self.refuse_second(entry, wanted, me, fd)
+        if entry.registered and not events & CORO_ANNOUNCED and not entry.unpollable:
+            if self.poller.renew(fd, entry.generation) == UNKNOWN:
+                self.wake_closed(fd)
+            else:
+                entry.news = 0
+                entry.hung_up = False
+        elif events & CORO_TRIED:
+            entry.news &= ~wanted
+        if not entry.registered:
+            how = self.poller.add(fd, entry.generation)
+            entry.registered = True
+            entry.unpollable = how == UNPOLLABLE
+            self.descriptors.registered += 1
+        if entry.unpollable:
+            return wanted
+        if events & CORO_ANNOUNCED and not events & CORO_TRIED and (
+                entry.news & wanted or entry.hung_up):
+            entry.news &= ~wanted
+            return wanted
+        generation = entry.generation
+        waiter.coroutine = <PyObject *> me
+        waiter.wanted = wanted
+        self.descriptors.enqueue(fd, waiter)
+        try:
+            woken = self.park("read" if wanted == CORO_READ else
+                              "write" if wanted == CORO_WRITE else "read or write",
+                              NULL, deadline)
+        except BaseException:
+            # What came for us was not used: it is news for the next who asks.
+            entry = self.descriptors.find(fd)
+            if waiter.fd < 0 and waiter.came and entry.generation == generation:
+                entry.news |= waiter.came
+            raise
+        finally:
+            self.descriptors.dequeue(waiter)
+        if waiter.came == CLOSED:
+            raise ClosedError(f"descriptor {fd} was closed while {me!r} waited on it")
+        if waiter.came:
+            return waiter.came
+        return wanted if woken else 0
+
+    cdef int refuse_second(self, Descriptor *entry, int wanted, coro me, int fd) except -1:
+        cdef FdWaiter *waiter = entry.first
+        while waiter != NULL:
+            if waiter.wanted & wanted:
+                raise SimultaneousError(me, <coro> waiter.coroutine, f"descriptor {fd}")
+            waiter = waiter.next
+        return 0
+
+    cdef int wake_closed(self, int fd) except -1:
+        """The file behind `fd` is gone: forget it and tell those who wait on it."""
+        cdef Descriptor *entry = self.descriptors.find(fd)
+        cdef FdWaiter *waiter
+        self.descriptors.reset(fd)
+        while entry.first != NULL:
+            waiter = entry.first
+            self.descriptors.dequeue(waiter)
+            waiter.came = CLOSED
+            self.resume(<coro> waiter.coroutine)
+        return 0
+
+    cdef int open_fd(self, int fd) except -1:
+        """See CoroCAPI.open_fd."""
+        cdef Descriptor *entry = self.descriptors.get(fd)
+        if entry.registered or entry.first != NULL:
+            self.wake_closed(fd)
+        return 0
+
+    cdef int close_fd(self, int fd, bint stays_open) except -1:
+        """See CoroCAPI.close_fd and release_fd."""
+        cdef Descriptor *entry = self.descriptors.find(fd)
+        if entry == NULL or not entry.registered:
+            return 0
+        if not entry.unpollable:
+            self.poller.discard(fd, stays_open)
+        return self.wake_closed(fd)
+
+    # -- the end, and fork
+
+    def retire(self):
+        """The OS thread ends: what still waits can never go on, and is unwound."""
+        cdef coro co
+        if self.ended:
+            return
+        self.ended = True
+        self.main.exception = None
+        self.finish(self.main)
+        mine = [co for co in all_threads_c.values() if (<coro> co).scheduler is self]
+        for co in mine:
+            co.exception = DeadCoroutine(f"{co!r} was waiting when its OS thread ended")
+            stack = co.stack
+            self.finish(co)
+            stack = None  # greenlet raises GreenletExit in it, and it unwinds
+        self.idle.clear()
+        self.hub = self.switched_to = self.worker = self.chosen = None
+        self.timers.clear()
+        self.poller.close()
+        schedulers.remove(self)
+
+    def after_fork(self):
+        """In the child: only the calling coroutine lives, and is the main one."""
+        cdef Interrupter timeout
+        cdef coro co, me = self.running
+        cdef list others = list(all_threads_c.values())
+        if me is None:  # forked inside the scheduler: nothing of ours runs here
+            me = self.main
+        # Letting go of suspended stacks would raise GreenletExit in them, in the child.
+        left_behind.append((others, self.idle, self.hub, self.switched_to, self.main))
+        for co in others:
+            if co is not me:
+                abandon(co)
+        if self.main is not me:
+            abandon(self.main)
+        self.ready = self.head = 0  # the references go with those left behind
+        self.timers.clear()
+        self.descriptors.forget_all()
+        self.poller.close()
+        self.poller = _pollers.poller_class()(self.descriptors)
+        self.idle = []
+        self.choosing = self.asleep = False
+        self.turn_left = 0
+        self.chosen = None
+        self.main = me
+        self.running = me
+        self.forked = self.in_main_thread = True
+        self.thread_ident = PyThread_get_thread_ident()
+        self.loop = None
+        self.hub = coro_greenlet_new(<PyObject *> hub, NULL)
+        timeout = me.innermost
+        while timeout is not None:
+            if not timeout.due and timeout.when:
+                self.timers.add(timeout, timeout.when)
+            timeout = timeout.outer
+
+
+cdef int abandon(coro co) except -1:
+    co.exception = DeadCoroutine(f"{co.get_name()!r} was left behind in the parent by fork()")
+    co.state = DONE
+    co.in_queue = False
+    co.joiners = None
+    all_threads_c.pop(co.id, None)
+    return 0
+
+
+def hub():
+    """Starts the workers, so that all stacks begin at one depth. Never ends by itself."""
+    cdef Scheduler self = this_scheduler()
+    while not self.ended:
+        if self.chosen.stack is None:
+            self.worker = coro_greenlet_new(<PyObject *> worker, <PyObject *> self.hub)
+            self.switched_to = self.worker
+            self.worker = None
+            coro_greenlet_switch(<PyObject *> self.switched_to)
+        else:
+            self.switch_to_chosen()
+
+
+def worker():
+    """Runs coroutines, one after another, on one stack."""
+    cdef Scheduler self = this_scheduler()
+    while not self.ended:
+        self.run_chosen()
+        if self.ended or not self.next_for_worker():
+            return
+
+
+# --------------------------------------------------- one for each OS thread ---
+
+
+@cython.final
+@cython.no_gc
+cdef class ThreadEnd:
+    """Stands in the thread's dict, so that it dies when the thread does."""
+
+    cdef PyObject *scheduler  # owned
+    cdef int pid
+
+    def __dealloc__(self):
+        cdef Scheduler mine
+        if self.scheduler == NULL:
+            return
+        # At the exit of the interpreter, in a forked child or from another thread, no
+        # stack may be unwound: leave everything as it is, as daemon threads are left.
+        mine = <Scheduler> self.scheduler
+        if (coro_finalizing() or getpid() != self.pid
+                or mine.thread_ident != PyThread_get_thread_ident()):
+            return
+        try:
+            mine.retire()
+        except BaseException as error:
+            _failures.report_unraisable(error, None)
+        global coro_tls_scheduler
+        coro_tls_scheduler = NULL
+        Py_DECREF(mine)
+
+
+cdef Scheduler this_scheduler():
+    """The scheduler of the calling thread, made if it has none."""
+    if coro_tls_scheduler == NULL:
+        make_scheduler()
+    return <Scheduler> coro_tls_scheduler
+
+
+cdef int make_scheduler() except -1:
+    global coro_tls_scheduler
+    cdef PyObject *thread_dict = PyThreadState_GetDict()
+    cdef Scheduler made
+    cdef ThreadEnd end
+    if thread_dict == NULL:
+        raise RuntimeError("coro cannot be used here: this thread is ending")
+    made = Scheduler()
+    end = ThreadEnd.__new__(ThreadEnd)
+    (<dict> thread_dict)["coro scheduler"] = end
+    schedulers.append(made)
+    all_threads_c[made.main.id] = made.main
+    Py_INCREF(made)
+    end.scheduler = <PyObject *> made
+    end.pid = getpid()
+    coro_tls_scheduler = <PyObject *> made
+    return 0
+
+
+def after_fork_in_child():
+    """Registered with `os.register_at_fork`: see `Scheduler.after_fork`."""
+    cdef Scheduler each
+    for each in schedulers:
+        if <PyObject *> each != coro_tls_scheduler:
+            left_behind.append(each)
+            each.ended = True
+            for co in list(all_threads_c.values()):
+                if (<coro> co).scheduler is each:
+                    left_behind.append(co)
+                    abandon(co)
+    schedulers.clear()
+    if coro_tls_scheduler != NULL:
+        schedulers.append(<Scheduler> coro_tls_scheduler)
+        (<Scheduler> coro_tls_scheduler).after_fork()
+
+
+os.register_at_fork(after_in_child=after_fork_in_child)
+
+
+# ------------------------------------------------------------- functions ------
+
+
+def scheduler():
+    """The `Scheduler` of the calling OS thread, made if it has none."""
+    return this_scheduler()
+
+
+def new(fun, /, *args, thread_name=None, **kwargs):
+    """Make a coroutine that will call ``fun(*args, **kwargs)``; it waits for `start()`.
+
+    Args:
+        fun: what to call.
+        thread_name: the coroutine's name; the function's if not given.
+
+    Returns:
+        the coroutine, an instance of `coro.coro`.
+    """
+    return new_coroutine(fun, args, kwargs, thread_name)
+
+
+def spawn(fun, /, *args, thread_name=None, **kwargs):
+    """Make a coroutine as `new` does and start it. It runs when the caller next waits."""
+    cdef coro co = new_coroutine(fun, args, kwargs, thread_name)
+    start_coroutine(co)
+    return co
+
+
+def current():
+    """The coroutine that runs now."""
+    cdef Scheduler here = this_scheduler()
+    if here.running is None:
+        raise RuntimeError("no coroutine runs here: this is called inside the scheduler")
+    return here.running
+
+
+def yield_slice():
+    """Let every other coroutine that is ready run once; return at once if there is none."""
+    this_scheduler().yield_slice()
+
+
+def schedule(coro co not None, value=None):
+    """Schedule a coroutine to run: end its wait early, or start it. From any OS thread.
+
+    Args:
+        co: the coroutine.
+        value: what its `sleep_relative` or `sleep_absolute` returns.
+
+    Raises:
+        DeadCoroutine: it has ended.
+        ScheduleError: it is scheduled already, or runs.
+    """
+    if co.state == DONE:
+        raise DeadCoroutine(f"{co!r} has ended: it cannot be scheduled")
+    if co.in_queue:
+        raise ScheduleError(f"{co!r} is scheduled to run already")
+    if co.state == NEW:
+        start_coroutine(co)
+    elif co.state == WAITING:
+        co.message = value
+        co.scheduler.resume(co)
+    else:
+        raise ScheduleError(f"{co!r} runs: it cannot be scheduled")
+
+
+def get_thread_by_id(thread_id):
+    """The coroutine of that id.
+
+    Raises:
+        KeyError: there is none that was started and has not ended.
+    """
+    return all_threads_c[thread_id]
+
+
+def get_live_coros():
+    """How many coroutine objects exist: those not started, and those that ended but are
+    still referred to, included."""
+    return coroutines_alive
+
+
+def set_selfishness(maximum):
+    """How many operations of a new coroutine may succeed at once before it must let
+    others run; see `coro.set_max_selfish_acts`.
+
+    Args:
+        maximum: from 1 to 32768; 4 unless set.
+
+    Returns:
+        the number until now.
+    """
+    global selfishness
+    before = selfishness
+    selfishness = selfish_acts(maximum)
+    return before

@@ -1,0 +1,182 @@
+"""Time limits and sleeping.
+
+What belongs here: what a program does with time. The heap of timers is in `_timers`,
+the delivery of an interrupt in `_scheduler`.
+
+A timeout interrupts a wait with an `Interrupted` of its own and turns that one, and no
+other, into `TimeoutError` where the timeout began. So an inner timeout does not take an
+outer one's interrupt for its own, and code in between sees an order to leave, not an
+error to handle. A wait that has been served already wins over a timeout that expires in
+the same turn; the timeout then strikes at the next wait, if one comes before its end.
+"""
+
+from libc.stdint cimport INT64_MAX, int64_t
+
+from coro._duration cimport deadline_after, nanoseconds
+from coro._scheduler cimport Interrupter, Scheduler, coro, this_scheduler
+
+from coro.errors import Interrupted
+from coro.errors import TimeoutError as CoroTimeoutError
+
+
+cdef class timeout(Interrupter):
+    """``with timeout(seconds): ...`` limits how long the block may wait.
+
+    Only waits are interrupted; code that computes is not. Timeouts may be nested.
+
+    Args:
+        seconds: how long, from the beginning of the block; None for no limit.
+
+    Raises:
+        TimeoutError: at the end of the block, if it was interrupted.
+        ValueError, TypeError: `seconds` is negative or NaN, or is no number.
+    """
+
+    cdef int64_t length
+    cdef object seconds
+    cdef object raised  # the Interrupted that was delivered
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+        self.length = INT64_MAX if seconds is None else nanoseconds(seconds, "seconds")
+
+    def __repr__(self):
+        return f"<timeout of {self.seconds} seconds>"
+
+    def __enter__(self):
+        self.begin()
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        self.end()
+        if error is not None and error is self.raised:
+            raise self.expired() from error
+        return False
+
+    @property
+    def expired_at(self):
+        """When it fires or fired, ns of the clock; None if it has no limit."""
+        return None if self.when == 0 else self.when
+
+    cdef object interrupt(self):
+        self.raised = Interrupted(f"interrupted by a timeout of {self.seconds} seconds")
+        return self.raised
+
+    cdef int begin(self) except -1:
+        cdef Scheduler here = this_scheduler()
+        cdef coro me = here.runner()
+        cdef int64_t when
+        if self.owner is not None:
+            raise RuntimeError(f"{self!r} is in use: make a new one for each block")
+        self.raised = None
+        self.when = 0
+        when = deadline_after(here.clock(), self.length)
+        if when != INT64_MAX:
+            here.timers.add(self, when)
+        self.owner = me
+        self.outer = me.innermost
+        me.innermost = self
+        return 0
+
+    cdef int end(self) except -1:
+        cdef coro me = self.owner
+        cdef Interrupter each
+        if me is None:
+            raise RuntimeError(f"{self!r} is not in use")
+        me.scheduler.timers.cancel(self)
+        if self.due:
+            self.due = False
+            me.due -= 1
+        if me.innermost is self:
+            me.innermost = self.outer
+        else:  # blocks left out of order, by a generator for example
+            each = me.innermost
+            while each is not None and each.outer is not self:
+                each = each.outer
+            if each is not None:
+                each.outer = self.outer
+        self.outer = None
+        self.owner = None
+        return 0
+
+    cdef object expired(self):
+        return CoroTimeoutError(f"timed out after {self.seconds} seconds")
+
+
+def with_timeout(seconds, fun, /, *args, **kwargs):
+    """Call ``fun(*args, **kwargs)``, interrupting it when it waits beyond `seconds`.
+
+    Args:
+        seconds: how long the call may take; None for no limit.
+        fun: what to call.
+
+    Returns:
+        what `fun` returns.
+
+    Raises:
+        TimeoutError: the time was up.
+        ValueError, TypeError: `seconds` is negative or NaN, or is no number.
+    """
+    cdef timeout limit = timeout(seconds)
+    limit.begin()
+    try:
+        return fun(*args, **kwargs)
+    except Interrupted as error:
+        if error is limit.raised:
+            raise limit.expired() from error
+        raise
+    finally:
+        limit.end()
+
+
+def sleep_relative(seconds):
+    """Sleep for `seconds`; let others run at least once, even for 0.
+
+    Returns:
+        None; or the value that `schedule` ended the sleep early with.
+
+    Raises:
+        ValueError, TypeError: `seconds` is negative or NaN, or is no number.
+    """
+    cdef int64_t length = nanoseconds(seconds, "seconds")
+    cdef Scheduler here = this_scheduler()
+    if length == 0:
+        here.yield_slice()
+        return None
+    return sleep_until(here, deadline_after(here.clock(), length))
+
+
+def sleep_absolute(when):
+    """Sleep until `now()` is `when`, an int of ns; let others run at least once.
+
+    Returns:
+        as `sleep_relative`.
+    """
+    cdef Scheduler here = this_scheduler()
+    cdef int64_t moment
+    if not isinstance(when, int):
+        raise TypeError(f"when must be an int of nanoseconds as now() gives it, "
+                        f"not {type(when).__name__}")
+    moment = INT64_MAX if when >= INT64_MAX else max(0, when)
+    if moment <= here.clock():
+        here.yield_slice()
+        return None
+    return sleep_until(here, moment)
+
+
+cdef object sleep_until(Scheduler here, int64_t when):
+    cdef coro me = here.runner()
+    me.message = None
+    here.park("sleep", NULL, when)
+    message, me.message = me.message, None
+    return message
+
+
+def now():
+    """The monotonic clock, an int of nanoseconds; its zero has no meaning (clock_gettime(2))."""
+    return this_scheduler().clock()
+
+
+def now_usec():
+    """The monotonic clock, an int of microseconds."""
+    return this_scheduler().clock() // 1000

@@ -1,0 +1,95 @@
+"""The exceptions of coro.
+
+What belongs here: every exception that coro itself raises, with nothing but its
+meaning. Exceptions of the operating system stay `OSError`.
+
+`Interrupted` and what derives from it tell a coroutine to stop what it waits for.
+They derive from `BaseException`, so that an ``except Exception`` around a
+piece of work does not swallow the order to leave it. All others are ordinary
+exceptions.
+"""
+
+import builtins
+import errno
+
+__all__ = [
+    "ClosedError",
+    "DeadCoroutine",
+    "DeadlockError",
+    "Interrupted",
+    "NotStartedError",
+    "ScheduleError",
+    "Shutdown",
+    "SimultaneousError",
+    "TimeoutError",
+    "WakeUp",
+]
+
+
+class Interrupted(BaseException):
+    """The coroutine was told to stop what it waits for."""
+
+
+class Shutdown(Interrupted):
+    """The coroutine was told to end (`coro.shutdown`); ending by it is no failure."""
+
+
+class TimeoutError(builtins.TimeoutError):  # noqa: A001 - Shrapnel's name
+    """A `with_timeout`, a `timeout` block or a ``join(timeout)`` ran out of time.
+
+    It is a builtin `TimeoutError` too, so both spellings of ``except`` work.
+    """
+
+
+class WakeUp(Exception):
+    """For programs: raise it in a sleeping coroutine to wake it up. Never raised by coro."""
+
+
+class ScheduleError(RuntimeError):
+    """The coroutine's state does not allow what was asked for."""
+
+
+class DeadCoroutine(ScheduleError):
+    """The coroutine has ended."""
+
+
+class NotStartedError(ScheduleError):
+    """The coroutine was created with `new` and has not been started."""
+
+
+class ClosedError(OSError):
+    """The descriptor is closed, or was closed while the coroutine waited on it.
+
+    It is an `OSError` with ``errno`` set to ``EBADF``.
+    """
+
+    def __init__(self, *args: object) -> None:
+        if len(args) == 1:
+            args = (errno.EBADF, *args)
+        super().__init__(*args)
+
+
+class SimultaneousError(RuntimeError):
+    """Two coroutines wait on one thing that only one may wait on.
+
+    Attributes:
+        co: the coroutine that was refused.
+        other: the coroutine that waits already.
+        subject: what they both want.
+    """
+
+    def __init__(self, co: object, other: object, subject: object) -> None:
+        super().__init__(co, other, subject)
+        self.co = co
+        self.other = other
+        self.subject = subject
+
+    def __str__(self) -> str:
+        return f"{self.co!r} cannot wait on {self.subject}: {self.other!r} waits on it already"
+
+
+class DeadlockError(RuntimeError):
+    """Nothing can ever run again in this thread: everybody waits for somebody.
+
+    Raised in the thread's main coroutine. The message lists who waits on what.
+    """

@@ -1,0 +1,129 @@
+"""The one door between coro's distributions.
+
+What belongs here: what one distribution may know of another. For Python code, the
+Protocols below and the functions that hand out what fulfils them. For C, the table in
+``coro_capi.h`` and its Cython view ``capi.pxd``, which lie beside this file.
+
+`VERSION` is the version of that table: an extension that was built for another major
+version is refused when it is imported, with a message that names both.
+"""
+
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from coro import _capi
+from coro._scheduler import scheduler
+
+__all__ = [
+    "EXCLUSIVE",
+    "READ",
+    "VERSION",
+    "WRITE",
+    "Coroutine",
+    "Poller",
+    "Resolver",
+    "Scheduler",
+    "include_directory",
+    "scheduler",
+]
+
+#: (major, minor) of the C table of the installed coro-core.
+VERSION: tuple[int, int] = _capi.VERSION
+
+#: What to wait for on a descriptor: bits, as in coro_capi.h.
+READ = 1
+WRITE = 2
+EXCLUSIVE = 16
+
+
+def include_directory() -> str:
+    """The folder of ``coro_capi.h``, for building an extension against this coro-core."""
+    return str(Path(__file__).parent)
+
+
+@runtime_checkable
+class Coroutine(Protocol):
+    """A coroutine, as others see it. `coro.coro` fulfils it."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def started(self) -> bool: ...
+    @property
+    def scheduled(self) -> bool: ...
+    @property
+    def dead(self) -> bool: ...
+    def start(self) -> None: ...
+    def schedule(self, value: Any = None) -> None: ...
+    def raise_exception(
+        self,
+        the_exception: BaseException | type[BaseException],
+        force: bool = True,
+        cancel_start: bool = False,
+    ) -> None: ...
+    def shutdown(self) -> None: ...
+    def join(self, timeout: float | None = None) -> None: ...
+    def result(self) -> Any: ...
+
+
+@runtime_checkable
+class Scheduler(Protocol):
+    """The scheduler of one OS thread. `scheduler` gives the caller's."""
+
+    @property
+    def main(self) -> Coroutine: ...
+    @property
+    def current(self) -> Coroutine | None: ...
+    @property
+    def poller_name(self) -> str: ...
+    def now(self) -> int:
+        """The clock, ns."""
+        ...
+
+    def wait(self, why: str = "wait", timeout: float | None = None) -> bool:
+        """Suspend the running coroutine until `wake`; False if `timeout` seconds passed."""
+        ...
+
+    def wake(self, coroutine: Any) -> bool:
+        """Wake one that waits, from any thread; False if something else did so before."""
+        ...
+
+    def wait_for_descriptor(self, fd: int, events: int, timeout: float | None = None) -> int:
+        """Suspend until `fd` may be ready; the events that came, 0 if the time was up."""
+        ...
+
+    def forget_descriptor(self, fd: int, stays_open: bool = True) -> None:
+        """Wake with ClosedError those who wait on `fd`."""
+        ...
+
+    def counts(self) -> dict[str, int]:
+        """What the scheduler holds now."""
+        ...
+
+
+@runtime_checkable
+class Poller(Protocol):
+    """What a poller shows to Python. What it does is stated in ``_poller.pyx``."""
+
+    @property
+    def name(self) -> str: ...
+    def close(self) -> None: ...
+
+
+@runtime_checkable
+class Resolver(Protocol):
+    """Turns names into addresses without blocking the scheduler."""
+
+    def getaddrinfo(
+        self,
+        host: str | bytes | None,
+        port: str | int | None,
+        family: int = 0,
+        type: int = 0,
+        proto: int = 0,
+        flags: int = 0,
+    ) -> list[tuple[int, int, int, str, tuple[Any, ...]]]: ...
+
+    def getnameinfo(self, sockaddr: tuple[Any, ...], flags: int) -> tuple[str, str]: ...
