@@ -81,14 +81,14 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """A name of another distribution: found once, then kept here."""
-    from coro import _exports
+    from coro._exports import find
 
-    value = _exports.find(name)
+    value = find(name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    from coro import _exports
+    from coro._exports import names
 
-    return sorted({*globals(), *_exports.names()})
+    return sorted({*globals(), *names()})

@@ -8,7 +8,7 @@ from cpython.pycapsule cimport PyCapsule_New
 from cpython.ref cimport PyObject
 from libc.stdint cimport int64_t
 
-from coro._scheduler cimport Scheduler, coro, this_scheduler
+from coro._scheduler cimport coro, close_everywhere, open_everywhere, this_scheduler
 from coro.interface.capi cimport CORO_CAPI_CAPSULE, CORO_CAPI_MAJOR, CORO_CAPI_MINOR, CoroCAPI
 
 cdef extern from *:
@@ -51,15 +51,15 @@ cdef int wait_fd(int fd, int events, int64_t deadline) except -1:
 
 
 cdef int open_fd(int fd) except -1:
-    return this_scheduler().open_fd(fd)
+    return open_everywhere(fd)
 
 
 cdef int close_fd(int fd) except -1:
-    return this_scheduler().close_fd(fd, False)
+    return close_everywhere(fd, False)
 
 
 cdef int release_fd(int fd) except -1:
-    return this_scheduler().close_fd(fd, True)
+    return close_everywhere(fd, True)
 
 
 cdef char *scratch(Py_ssize_t *size) except NULL:

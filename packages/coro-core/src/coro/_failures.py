@@ -51,6 +51,7 @@ def ended_by_exception(co: Any, error: BaseException, main: Any) -> None:
         if co is not main and not main.dead:
             main.raise_exception(error)
         return
+    story = "".join(traceback.format_exception(error))  # without the next line's frame
     try:
         raise error
     except BaseException:
@@ -60,7 +61,7 @@ def ended_by_exception(co: Any, error: BaseException, main: Any) -> None:
                 return
             except BaseException as fault:
                 report_unraisable(fault, _notifier)
-        _print(f"coroutine {co.id} ({co.name}) ended by an exception:\n{traceback.format_exc()}")
+        _print(f"coroutine {co.id} ({co.name}) ended by an exception:\n{story}")
 
 
 def report_unraisable(error: BaseException, culprit: object) -> None:

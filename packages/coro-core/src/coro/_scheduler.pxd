@@ -104,3 +104,5 @@ cdef class Scheduler:
 cdef Scheduler this_scheduler()
 cdef coro new_coroutine(object function, tuple args, dict kwargs, object thread_name)
 cdef int start_coroutine(coro co) except -1
+cdef int open_everywhere(int fd) except -1
+cdef int close_everywhere(int fd, bint stays_open) except -1

@@ -526,7 +526,7 @@ cdef class Scheduler:
 
     def forget_descriptor(self, int fd, stays_open=True):
         """Wake those who wait on `fd` with ClosedError and stop watching it."""
-        self.close_fd(fd, stays_open)
+        close_everywhere(fd, stays_open)
 
     def counts(self):
         """What the scheduler holds now, as a dict of numbers: for leak checks."""
@@ -1159,6 +1159,25 @@ def after_fork_in_child():
 
 
 os.register_at_fork(after_in_child=after_fork_in_child)
+
+
+cdef int open_everywhere(int fd) except -1:
+    """A descriptor is one for all OS threads, and so for all their schedulers."""
+    cdef Scheduler each
+    if len(schedulers) < 2:
+        return this_scheduler().open_fd(fd)
+    for each in list(schedulers):
+        each.open_fd(fd)
+    return 0
+
+
+cdef int close_everywhere(int fd, bint stays_open) except -1:
+    cdef Scheduler each
+    if len(schedulers) < 2:
+        return this_scheduler().close_fd(fd, stays_open)
+    for each in list(schedulers):
+        each.close_fd(fd, stays_open)
+    return 0
 
 
 # ------------------------------------------------------------- functions ------

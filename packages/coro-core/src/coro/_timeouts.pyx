@@ -18,6 +18,8 @@ from coro._scheduler cimport Interrupter, Scheduler, coro, this_scheduler
 from coro.errors import Interrupted
 from coro.errors import TimeoutError as CoroTimeoutError
 
+cdef object NO_MESSAGE = object()  # nobody called schedule()
+
 
 cdef class timeout(Interrupter):
     """``with timeout(seconds): ...`` limits how long the block may wait.
@@ -166,10 +168,11 @@ def sleep_absolute(when):
 
 cdef object sleep_until(Scheduler here, int64_t when):
     cdef coro me = here.runner()
-    me.message = None
-    here.park("sleep", NULL, when)
+    me.message = NO_MESSAGE
+    while here.park("sleep", NULL, when) and me.message is NO_MESSAGE:
+        pass  # woken late by something that it waited for before
     message, me.message = me.message, None
-    return message
+    return None if message is NO_MESSAGE else message
 
 
 def now():
