@@ -7,7 +7,7 @@ core stand here, and any other name is looked up among the installed distributio
 ``coro.exports``.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from coro._failures import set_exception_notifier
 from coro._loop import coro_is_running, event_loop, set_exit, set_print_exit_string
@@ -79,13 +79,46 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """A name of another distribution: found once, then kept here."""
-    from coro._exports import find
+if TYPE_CHECKING:  # what __getattr__ finds at run time, if it is installed
+    from coro_consts import (
+        AF as AF,
+        AI as AI,
+        EAI as EAI,
+        IP as IP,
+        IPPROTO as IPPROTO,
+        IPV6 as IPV6,
+        MSG as MSG,
+        NI as NI,
+        PF as PF,
+        SHUT as SHUT,
+        SO as SO,
+        SOCK as SOCK,
+        SOL as SOL,
+        TCP as TCP,
+    )
+    from coro_patch import (
+        get_original as get_original,
+        install_thread_emulation as install_thread_emulation,
+        is_module_patched as is_module_patched,
+        uninstall_thread_emulation as uninstall_thread_emulation,
+    )
+    from coro_sock import (
+        get_live_sockets as get_live_sockets,
+        has_ipv6 as has_ipv6,
+        sock as sock,
+        tcp6_sock as tcp6_sock,
+        tcp_sock as tcp_sock,
+        unix_sock as unix_sock,
+    )
+else:
 
-    value = find(name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> Any:
+        """A name of another distribution: found once, then kept here."""
+        from coro._exports import find
+
+        value = find(name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

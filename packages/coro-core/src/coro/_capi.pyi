@@ -1,0 +1,2 @@
+VERSION: tuple[int, int]
+_C_API: object

@@ -1,0 +1,3 @@
+class EpollPoller:
+    name: str
+    def close(self) -> None: ...

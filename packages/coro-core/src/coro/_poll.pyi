@@ -1,0 +1,3 @@
+class PollPoller:
+    name: str
+    def close(self) -> None: ...
