@@ -8,7 +8,9 @@ from cpython.pycapsule cimport PyCapsule_New
 from cpython.ref cimport PyObject
 from libc.stdint cimport int64_t
 
-from coro._scheduler cimport coro, close_everywhere, open_everywhere, this_scheduler
+from coro._scheduler cimport (
+    close_everywhere, coro, open_everywhere, running_here, this_scheduler,
+)
 from coro.interface.capi cimport CORO_CAPI_CAPSULE, CORO_CAPI_MAJOR, CORO_CAPI_MINOR, CoroCAPI
 
 cdef extern from *:
@@ -67,6 +69,10 @@ cdef char *scratch(Py_ssize_t *size) except NULL:
     return this_scheduler().scratch
 
 
+cdef PyObject *running(int *is_main) noexcept:
+    return running_here(is_main)
+
+
 cdef CoroCAPI table
 
 VERSION = (CORO_CAPI_MAJOR, CORO_CAPI_MINOR)
@@ -86,5 +92,6 @@ table.open_fd = open_fd
 table.close_fd = close_fd
 table.release_fd = release_fd
 table.scratch = scratch
+table.running = running
 
 _C_API = PyCapsule_New(&table, CORO_CAPI_CAPSULE, NULL)

@@ -496,6 +496,20 @@ cdef class Scheduler:
         name = why.encode()
         return bool(self.park(name, NULL, deadline_after(self.clock(), length)))
 
+    def spawn(self, fun, /, *args, thread_name=None, **kwargs):
+        """Make a coroutine of this scheduler and start it; from any OS thread.
+
+        Args:
+            as `coro.spawn`, which starts it in the caller's OS thread.
+
+        Raises:
+            DeadCoroutine: the OS thread of this scheduler has ended.
+        """
+        cdef coro co = new_coroutine(fun, args, kwargs, thread_name)
+        co.scheduler = self
+        start_coroutine(co)
+        return co
+
     def wake(self, coro coroutine not None):
         """Wake a coroutine that waits; may be called from any OS thread.
 
@@ -1122,6 +1136,18 @@ cdef Scheduler this_scheduler():
     return <Scheduler> coro_tls_scheduler
 
 
+cdef PyObject *running_here(int *is_main) noexcept:
+    """See CoroCAPI.running."""
+    cdef PyObject *running
+    if coro_tls_scheduler == NULL:
+        return NULL
+    running = <PyObject *> (<Scheduler> coro_tls_scheduler).running
+    if running == <PyObject *> None:
+        return NULL
+    is_main[0] = running == <PyObject *> (<Scheduler> coro_tls_scheduler).main
+    return running
+
+
 cdef int make_scheduler() except -1:
     global coro_tls_scheduler
     cdef PyObject *thread_dict = PyThreadState_GetDict()
@@ -1164,18 +1190,14 @@ os.register_at_fork(after_in_child=after_fork_in_child)
 cdef int open_everywhere(int fd) except -1:
     """A descriptor is one for all OS threads, and so for all their schedulers."""
     cdef Scheduler each
-    if len(schedulers) < 2:
-        return this_scheduler().open_fd(fd)
-    for each in list(schedulers):
+    for each in schedulers:
         each.open_fd(fd)
     return 0
 
 
 cdef int close_everywhere(int fd, bint stays_open) except -1:
     cdef Scheduler each
-    if len(schedulers) < 2:
-        return this_scheduler().close_fd(fd, stays_open)
-    for each in list(schedulers):
+    for each in schedulers:
         each.close_fd(fd, stays_open)
     return 0
 

@@ -19,6 +19,7 @@ cdef class sock:
     cdef int read_into(self, char *buffer, Py_ssize_t size, int flags) except -1
     cdef object recv_large(self, Py_ssize_t size, int flags)
     cdef bytes take_kept(self, Py_ssize_t size)
+    cdef Py_ssize_t give_kept(self, char *buffer, Py_ssize_t size) except -1
     cdef object send_all(self, const char *data, Py_ssize_t size, int flags)
     cdef object try_accept(self, sock made)
     cdef int try_connect(self, object address) except? -2

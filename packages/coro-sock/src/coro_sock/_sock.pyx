@@ -27,6 +27,7 @@ from libc.errno cimport (
 )
 from cpython.ref cimport Py_DECREF, PyObject
 from libc.stdint cimport int64_t
+from libc.string cimport memcpy
 
 from coro.interface.capi cimport (
     CORO_ANNOUNCED, CORO_FOREVER, CORO_READ, CORO_TRIED, CORO_WRITE, CoroCAPI, Coro_Import,
@@ -230,6 +231,11 @@ cdef class sock:
         self.kept = None if size >= len(data) else data[size:]
         return data[:size]
 
+    cdef Py_ssize_t give_kept(self, char *buffer, Py_ssize_t size) except -1:
+        data = self.take_kept(size)
+        memcpy(buffer, PyBytes_AS_STRING(data), len(data))
+        return len(data)
+
     def recv(self, Py_ssize_t buffer_size, int flags=0):
         """Receive what has come, at most `buffer_size` bytes.
 
@@ -300,9 +306,7 @@ cdef class sock:
             self.open_fd()
             size = nbytes or view.len
             if self.kept is not None:
-                data = self.take_kept(size)
-                (<char *> view.buf)[:len(data)] = data
-                return len(data)
+                return self.give_kept(<char *> view.buf, size)
             self.before_read(flags)
             return self.read_into(<char *> view.buf, size, flags)
         finally:
@@ -331,9 +335,7 @@ cdef class sock:
         start = PyBytes_AS_STRING(data)
         try:
             if self.kept is not None:
-                kept = self.take_kept(wanted)
-                have = len(kept)
-                start[:have] = kept
+                have = self.give_kept(start, wanted)
             while have < wanted:
                 self.before_read(0)
                 n = self.read_into(start + have, wanted - have, 0)

@@ -86,6 +86,10 @@ class Scheduler(Protocol):
         """Suspend the running coroutine until `wake`; False if `timeout` seconds passed."""
         ...
 
+    def spawn(self, fun: Any, /, *args: Any, thread_name: str | None = None, **kwargs: Any) -> Any:
+        """Start a coroutine in this scheduler, from any OS thread."""
+        ...
+
     def wake(self, coroutine: Any) -> bool:
         """Wake one that waits, from any thread; False if something else did so before."""
         ...

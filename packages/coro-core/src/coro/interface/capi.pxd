@@ -30,5 +30,6 @@ cdef extern from "coro_capi.h":
         int (*close_fd)(int fd) except -1
         int (*release_fd)(int fd) except -1
         char *(*scratch)(Py_ssize_t *size) except NULL
+        PyObject *(*running)(int *is_main) noexcept
 
     const CoroCAPI *Coro_Import(const char *client) except NULL

@@ -24,7 +24,7 @@
 #include <stdint.h>
 
 #define CORO_CAPI_MAJOR 1
-#define CORO_CAPI_MINOR 0
+#define CORO_CAPI_MINOR 1
 #define CORO_CAPI_CAPSULE "coro._capi._C_API"
 
 #define CORO_FOREVER INT64_MAX
@@ -92,6 +92,13 @@ typedef struct CoroCAPI {
     /* A buffer that belongs to this thread's scheduler, for reads that are
      * copied out before anything can switch. */
     char *(*scratch)(Py_ssize_t *size);
+
+    /* --- since 1.1 -------------------------------------------------------- */
+
+    /* The running coroutine, borrowed; *is_main: whether it is the main one of its
+     * thread. NULL, without an exception, where no coroutine runs: in a thread that
+     * has no scheduler (none is made), and inside the scheduler. Cannot fail. */
+    PyObject *(*running)(int *is_main);
 } CoroCAPI;
 
 /* The table, or NULL with an ImportError that names both versions.
