@@ -45,6 +45,8 @@ cdef int park(const char *why, PyObject *on, int64_t deadline) except -1:
 cdef int wake(object coroutine) except -1:
     if not isinstance(coroutine, coro):
         raise TypeError(f"only a coroutine can be woken, not {type(coroutine).__name__}")
+    if (<coro> coroutine).scheduler is None:
+        return 0
     return (<coro> coroutine).scheduler.resume(<coro> coroutine)
 
 

@@ -28,7 +28,7 @@ cdef struct Descriptor:
 
 cdef class Descriptors:
     cdef Descriptor *table
-    cdef int room
+    cdef Py_ssize_t room
     cdef readonly Py_ssize_t waiting     # coroutines in queues
     cdef readonly Py_ssize_t registered  # descriptors known to the poller
 

@@ -17,6 +17,9 @@ from libc.string cimport memset
 
 from coro.errors import ClosedError
 
+cdef extern from "_platform.h":
+    bint coro_is_open(int fd)
+
 cdef enum:
     FIRST_ROOM = 64
 
@@ -30,10 +33,12 @@ cdef class Descriptors:
     cdef Descriptor *get(self, int fd) except NULL:
         """The entry of `fd`, made if need be. Valid until the next `get`."""
         cdef Descriptor *table
-        cdef int room
+        cdef Py_ssize_t room
         if fd < 0:
             raise ClosedError(f"the descriptor is closed (its number is {fd})")
         if fd >= self.room:
+            if not coro_is_open(fd):  # or any number would make the table as large
+                raise ClosedError(f"descriptor {fd} is closed")
             room = max(FIRST_ROOM, self.room)
             while room <= fd:
                 room *= 2

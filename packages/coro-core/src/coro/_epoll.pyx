@@ -47,6 +47,7 @@ cdef class EpollPoller(Poller):
 
     name = "epoll"
 
+    cdef bint has_epoll  # 0 is a descriptor like any other
     cdef int epoll
     cdef epoll_event buffer[EVENTS_ROOM]
 
@@ -54,17 +55,18 @@ cdef class EpollPoller(Poller):
         self.epoll = epoll_create1(EPOLL_CLOEXEC)
         if self.epoll < 0:
             raise OSError(errno, f"cannot make an epoll descriptor: {os.strerror(errno)}")
+        self.has_epoll = True
         if self.control(EPOLL_CTL_ADD, self.wake_reader, 0) < 0:
             raise OSError(errno, os.strerror(errno))
 
     def __dealloc__(self):
-        if self.epoll >= 0:
+        if self.has_epoll:
             c_close(self.epoll)
 
     cpdef close(self):
-        if self.epoll >= 0:
+        if self.has_epoll:
+            self.has_epoll = False
             c_close(self.epoll)
-            self.epoll = -1
         Poller.close(self)
 
     cdef int add(self, int fd, uint32_t generation) except -1:

@@ -12,11 +12,10 @@ from types import FrameType
 from typing import Any
 
 from coro import _reports
-from coro._scheduler import scheduler, yield_slice
+from coro._scheduler import Scheduler, main_scheduler, scheduler, yield_slice
 from coro.errors import DeadCoroutine
 
 _print_exit_string = True
-_main_scheduler: Any = None
 
 
 class _Loop:
@@ -28,8 +27,9 @@ class _Loop:
         self.exiting = False
 
 
-_asked_before: dict[int, object] = {}
-"""Exit codes by the id of a main coroutine whose event loop does not run yet."""
+_asked_before: dict[int | None, object] = {}
+"""Exit codes for event loops that do not run yet, by the id of their main coroutine; under
+None for the main thread, if it has not used coro yet."""
 
 
 def event_loop(timeout: float | None = 30) -> None:
@@ -57,12 +57,13 @@ def event_loop(timeout: float | None = 30) -> None:
         raise RuntimeError("the event loop of this thread runs already")
     here.set_longest_sleep(timeout)
     here.loop = loop = _Loop(here.main)
-    if here.main.id in _asked_before:
-        loop.exiting, loop.exit_code = True, _asked_before.pop(here.main.id)
+    for asker in (here.main.id, None if here.in_main_thread else here.main.id):
+        if asker in _asked_before:
+            loop.exiting, loop.exit_code = True, _asked_before.pop(asker)
     try:
         with _signals(here):
-            # Those that are ready when it is told to exit still get their turn.
-            yield_slice()
+            if loop.exiting:
+                yield_slice()  # those that are ready still get their turn
             while not loop.exiting:
                 here.wait("event loop")
     finally:
@@ -83,11 +84,11 @@ def set_exit(exit_code: object = 0) -> None:
     Args:
         exit_code: the exit code of the process, as for `sys.exit`.
     """
-    here = scheduler()
-    if here.loop is None and _main_scheduler is not None and _main_scheduler.loop is not None:
-        here = _main_scheduler
-    if here.loop is None:
-        _asked_before[here.main.id] = exit_code
+    here: Scheduler | None = scheduler()
+    if here is not None and here.loop is None:
+        here = main_scheduler()
+    if here is None or here.loop is None:
+        _asked_before[None if here is None else here.main.id] = exit_code
         return
     here.loop.exiting = True
     here.loop.exit_code = exit_code
@@ -107,7 +108,7 @@ def set_print_exit_string(val: object) -> None:
 
 def _interrupt_main(number: int, frame: FrameType | None) -> None:
     """The handler of SIGINT while the event loop runs."""
-    here = _main_scheduler
+    here = main_scheduler()
     if here is None or here.current is here.main:
         raise KeyboardInterrupt
     with contextlib.suppress(DeadCoroutine):
@@ -123,7 +124,6 @@ def _signals(here: Any) -> Iterator[None]:
 
     Only in Python's main thread, and only what the program has not arranged itself.
     """
-    global _main_scheduler
     try:
         before = signal.set_wakeup_fd(here.wake_pipe(), warn_on_full_buffer=False)
     except ValueError:  # not the main thread
@@ -132,7 +132,6 @@ def _signals(here: Any) -> Iterator[None]:
     if before != -1:
         signal.set_wakeup_fd(before)
     ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    _main_scheduler = here
     if ours:
         signal.signal(signal.SIGINT, _interrupt_main)
     try:
@@ -142,4 +141,3 @@ def _signals(here: Any) -> Iterator[None]:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         if before == -1:
             signal.set_wakeup_fd(-1)
-        _main_scheduler = None

@@ -58,6 +58,12 @@ coro_milliseconds(int64_t ns)
     return (int)(ms < longest ? ms : longest);
 }
 
+static inline int
+coro_is_open(int fd)
+{
+    return fcntl(fd, F_GETFD) >= 0;
+}
+
 /* A pipe whose ends do not block and are not inherited. */
 static inline int
 coro_pipe(int ends[2])

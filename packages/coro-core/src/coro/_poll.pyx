@@ -16,7 +16,6 @@ from coro._descriptors cimport Descriptor, Descriptors, FdWaiter
 from coro._poller cimport EVENTS_ROOM, HUNG_UP, INTERRUPTED, REGISTERED, Poller
 from coro.interface.capi cimport CORO_READ, CORO_WRITE
 
-import fcntl
 import os
 
 from coro.errors import ClosedError
@@ -30,6 +29,7 @@ cdef extern from "_platform.h" nogil:
     const short POLLIN, POLLOUT, POLLPRI, POLLERR, POLLHUP, POLLNVAL, CORO_POLLRDHUP
     int c_poll "poll"(pollfd *fds, nfds_t n, int milliseconds)
     int coro_milliseconds(int64_t ns)
+    bint coro_is_open(int fd)
 
 cdef enum:
     FIRST_ROOM = 64
@@ -48,10 +48,8 @@ cdef class PollPoller(Poller):
         PyMem_Free(self.list)
 
     cdef int add(self, int fd, uint32_t generation) except -1:
-        try:
-            fcntl.fcntl(fd, fcntl.F_GETFD)
-        except OSError:
-            raise ClosedError(f"descriptor {fd} is closed") from None
+        if not coro_is_open(fd):
+            raise ClosedError(f"descriptor {fd} is closed")
         return REGISTERED
 
     cdef int renew(self, int fd, uint32_t generation) except -1:

@@ -28,6 +28,7 @@ cdef struct PollEvent:
 cdef class Poller:
     cdef Descriptors descriptors
     cdef PollEvent events[EVENTS_ROOM]
+    cdef bint has_pipe    # 0 is a descriptor like any other
     cdef int wake_reader
     cdef int wake_writer
     cdef bint signalled  # a signal handler wrote to the pipe

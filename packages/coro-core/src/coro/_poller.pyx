@@ -10,7 +10,7 @@ for each scheduler, so for each OS thread. A backend supplies:
 `renew(fd, generation)`
     For a number that was added before, but may have been closed and reused behind
     coro's back. REGISTERED if it is still the file that was added, and then whether
-    it is ready is reported afresh. UNKNOWN if it is not, and must be added.
+    it is ready is reported afresh. UNKNOWN or UNPOLLABLE if it is not, and must be added.
 `discard(fd, stays_open)`
     Stop watching. `stays_open` is false when the caller closes `fd` next, which
     makes the kernel forget it.
@@ -43,13 +43,13 @@ cdef class Poller:
     def __cinit__(self, Descriptors descriptors not None):
         cdef int ends[2]
         self.descriptors = descriptors
-        self.wake_reader = self.wake_writer = -1
         if coro_pipe(ends) < 0:
             raise OSError(errno, "cannot make the pipe that wakes the scheduler")
         self.wake_reader, self.wake_writer = ends[0], ends[1]
+        self.has_pipe = True
 
     def __dealloc__(self):
-        if self.wake_reader >= 0:
+        if self.has_pipe:
             c_close(self.wake_reader)
             c_close(self.wake_writer)
 
@@ -67,15 +67,15 @@ cdef class Poller:
 
     cpdef close(self):
         """Give back the pipe. Backends close what is theirs, then call this."""
-        if self.wake_reader >= 0:
+        if self.has_pipe:
+            self.has_pipe = False
             c_close(self.wake_reader)
             c_close(self.wake_writer)
-            self.wake_reader = self.wake_writer = -1
 
     cdef void wake(self) noexcept:
         """Make a `poll` that waits, or the next one, return at once."""
         cdef int saved = errno
-        if self.wake_writer >= 0:
+        if self.has_pipe:
             c_write(self.wake_writer, b"\0", 1)  # full means that a wake is on its way
         (&errno)[0] = saved
 

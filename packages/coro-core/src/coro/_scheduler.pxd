@@ -66,7 +66,8 @@ cdef class Scheduler:
     cdef Descriptors descriptors
     cdef Poller poller
     cdef char *scratch
-    cdef bint asleep, choosing, ended, in_main_thread, forked
+    cdef bint asleep, choosing, ended, forked
+    cdef readonly bint in_main_thread
     cdef unsigned long thread_ident
     cdef bint virtual
     cdef int64_t virtual_now
@@ -93,8 +94,10 @@ cdef class Scheduler:
     cdef int fire_due(self) except -1
     cdef int run_chosen(self) except -1
     cdef int next_for_worker(self) except -1
+    cdef int let_go(self, coro co) except -1
     cdef int finish(self, coro co) except -1
     cdef int wait_fd(self, int fd, int events, int64_t deadline) except -1
+    cdef bint still_the_same(self, int fd, unsigned int generation) except -1
     cdef int refuse_second(self, Descriptor *entry, int wanted, coro me, int fd) except -1
     cdef int wake_closed(self, int fd) except -1
     cdef int open_fd(self, int fd) except -1
@@ -105,5 +108,6 @@ cdef Scheduler this_scheduler()
 cdef PyObject *running_here(int *is_main) noexcept
 cdef coro new_coroutine(object function, tuple args, dict kwargs, object thread_name)
 cdef int start_coroutine(coro co) except -1
+cdef int require_initialized(coro co) except -1
 cdef int open_everywhere(int fd) except -1
 cdef int close_everywhere(int fd, bint stays_open) except -1

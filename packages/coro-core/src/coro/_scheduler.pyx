@@ -40,7 +40,7 @@ from posix.unistd cimport getpid
 
 from coro._descriptors cimport CLOSED, Descriptor, Descriptors, FdWaiter
 from coro._duration cimport deadline_after, nanoseconds
-from coro._poller cimport HUNG_UP, INTERRUPTED, REGISTERED, UNKNOWN, UNPOLLABLE, PollEvent, Poller
+from coro._poller cimport HUNG_UP, INTERRUPTED, REGISTERED, UNPOLLABLE, PollEvent, Poller
 from coro._timers cimport Timer, TimerHeap
 from coro.interface.capi cimport CORO_ANNOUNCED, CORO_EXCLUSIVE, CORO_READ, CORO_TRIED, CORO_WRITE
 
@@ -283,6 +283,7 @@ cdef class coro:
                 f"not {type(the_exception).__name__}")
         if self.state == DONE:
             raise DeadCoroutine(f"{self!r} has ended: nothing can be raised in it")
+        require_initialized(self)
         if self.state == NEW:
             if not cancel_start:
                 raise NotStartedError(
@@ -397,10 +398,15 @@ cdef int start_coroutine(coro co) except -1:
         raise DeadCoroutine(f"{co!r} has ended: it cannot be started")
     if co.state != NEW or co.in_queue:
         raise ScheduleError(f"{co!r} was started before")
-    if co.scheduler is None:
-        raise ScheduleError("the coroutine was never initialized: call coro.__init__ with a function")
+    require_initialized(co)
     all_threads_c[co.id] = co
     co.scheduler.make_ready(co)
+    return 0
+
+
+cdef int require_initialized(coro co) except -1:
+    if co.scheduler is None:
+        raise ScheduleError("the coroutine was never initialized: call coro.__init__ with a function")
     return 0
 
 
@@ -516,7 +522,7 @@ cdef class Scheduler:
         Returns:
             whether it will go on because of this call.
         """
-        return bool(coroutine.scheduler.resume(coroutine))
+        return coroutine.scheduler is not None and bool(coroutine.scheduler.resume(coroutine))
 
     def wait_for_descriptor(self, int fd, int events, timeout=None):
         """Suspend until `fd` may be readable (events 1), writable (2) or either (3).
@@ -562,7 +568,8 @@ cdef class Scheduler:
 
     def set_longest_sleep(self, seconds):
         """The longest that one poll may sleep, in seconds; None for no limit."""
-        self.longest_sleep = INT64_MAX if seconds is None else nanoseconds(seconds, "timeout")
+        # Not 0: only a poll that may sleep lets go of the GIL.
+        self.longest_sleep = INT64_MAX if seconds is None else max(1, nanoseconds(seconds, "timeout"))
 
     def wake_pipe(self):
         """The descriptor to write to from a signal handler (`signal.set_wakeup_fd`)."""
@@ -772,18 +779,34 @@ cdef class Scheduler:
                 _failures.ended_by_exception(co, co.exception, self.main)
             if self.forked and co is self.main:
                 _failures.end_forked_process(co)
-            # Dropping the arguments may run finalizers, which may wait: while it still runs.
             if co.label is None:
                 co.label = function_name(co.function)
-            co.function = co.args = co.kwargs = None
         except BaseException as error:
             _failures.report_unraisable(error, co)
         try:
             PyContext_Exit(co.context)
         except RuntimeError:
             pass  # it left another context entered; the next one enters its own
+        self.let_go(co)
         self.finish(co)
         self.running = None
+        return 0
+
+    cdef int let_go(self, coro co) except -1:
+        """Drop what `co` used. Finalizers may wait, so this is done while it still runs."""
+        cdef Interrupter left_open
+        co.function = co.args = co.kwargs = co.context = None
+        while co.innermost is not None or co.message is not None or co.thrown is not None:
+            co.message = None
+            co.thrown = None
+            left_open = co.innermost  # by a generator that was not closed, for example
+            if left_open is not None:
+                self.timers.cancel(left_open)
+                co.innermost = left_open.outer
+                left_open.outer = None
+                left_open.owner = None
+                left_open = None
+        co.due = 0
         return 0
 
     cdef int finish(self, coro co) except -1:
@@ -791,7 +814,7 @@ cdef class Scheduler:
         cdef coro joiner
         co.state = DONE
         all_threads_c.pop(co.id, None)
-        co.context = co.alarm = co.thrown = co.message = co.stack = None
+        co.alarm = co.stack = None
         joiners, co.joiners = co.joiners, None
         if joiners is not None:
             for joiner in joiners:
@@ -933,8 +956,8 @@ cdef class Scheduler:
             raise ValueError("events must ask for reading (1), writing (2) or both (3)")
         if events & CORO_EXCLUSIVE:
             self.refuse_second(entry, wanted, me, fd)
-        if entry.registered and not events & CORO_ANNOUNCED and not entry.unpollable:
-            if self.poller.renew(fd, entry.generation) == UNKNOWN:
+        if entry.registered and not events & CORO_ANNOUNCED:
+            if entry.unpollable or not self.still_the_same(fd, entry.generation):
                 self.wake_closed(fd)
             else:
                 entry.news = 0
@@ -973,6 +996,14 @@ cdef class Scheduler:
         if waiter.came:
             return waiter.came
         return wanted if woken else 0
+
+    cdef bint still_the_same(self, int fd, unsigned int generation) except -1:
+        """Whether `fd` is the file that was registered; its state is reported afresh then."""
+        try:
+            return self.poller.renew(fd, generation) == REGISTERED
+        except ClosedError:
+            self.wake_closed(fd)
+            raise
 
     cdef int refuse_second(self, Descriptor *entry, int wanted, coro me, int fd) except -1:
         cdef FdWaiter *waiter = entry.first
@@ -1208,6 +1239,15 @@ cdef int close_everywhere(int fd, bint stays_open) except -1:
 def scheduler():
     """The `Scheduler` of the calling OS thread, made if it has none."""
     return this_scheduler()
+
+
+def main_scheduler():
+    """The scheduler of Python's main thread, or None if that has not used coro."""
+    cdef Scheduler each
+    for each in schedulers:
+        if each.in_main_thread:
+            return each
+    return None
 
 
 def new(fun, /, *args, thread_name=None, **kwargs):

@@ -1,0 +1,103 @@
+"""Names that other distributions add to `coro`."""
+
+import importlib.metadata
+
+import pytest
+
+import coro
+from coro import _exports
+
+
+@pytest.fixture
+def announced(monkeypatch):
+    """Takes the place of what installed distributions announce."""
+    entries = []
+    asked = []
+
+    def entry_points(*, group):
+        asked.append(group)
+        return entries
+
+    monkeypatch.setattr(_exports, "entry_points", entry_points)
+    _exports._entries.cache_clear()
+    names = set(vars(coro))
+    yield entries
+    assert set(asked) <= {"coro.exports"}
+    assert len(asked) <= 1  # the metadata is read once
+    for name in set(vars(coro)) - names:
+        delattr(coro, name)
+    _exports._entries.cache_clear()
+
+
+def entry(name, value):
+    return importlib.metadata.EntryPoint(name, value, "coro.exports")
+
+
+class TestFinding:
+    def test_a_name(self, announced):
+        announced.append(entry("pretty", "textwrap:dedent"))
+        import textwrap
+
+        assert coro.pretty is textwrap.dedent
+
+    def test_the_first_look_up_is_kept(self, announced):
+        announced.append(entry("pretty", "textwrap:dedent"))
+        assert "pretty" not in vars(coro)
+        first = coro.pretty
+        assert vars(coro)["pretty"] is first
+
+    def test_from_import(self, announced):
+        announced.append(entry("pretty", "textwrap:dedent"))
+        from coro import pretty
+
+        assert pretty("  x") == "x"
+
+    def test_dir(self, announced):
+        announced.append(entry("pretty", "textwrap:dedent"))
+        assert "pretty" in dir(coro)
+        assert "spawn" in dir(coro)
+
+    def test_a_nested_object(self, announced):
+        announced.append(entry("joined", "os:path.join"))
+        import os
+
+        assert coro.joined is os.path.join
+
+
+class TestMissing:
+    def test_nobodys(self, announced):
+        with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+            _ = coro.nonsense
+        assert not hasattr(coro, "nonsense")
+
+    @pytest.mark.parametrize(
+        ("name", "home"),
+        [("AF", "coro-consts"), ("tcp_sock", "coro-sock"), ("install_thread_emulation", "coro-patch")],
+    )
+    def test_of_a_distribution_that_is_not_installed(self, announced, name, home):
+        vars(coro).pop(name, None)
+        with pytest.raises(AttributeError, match=f"coro.{name} is part of {home}.*pip install"):
+            getattr(coro, name)
+
+    def test_an_import_error_is_not_hidden(self, announced):
+        announced.append(entry("broken", "no_such_module_anywhere:x"))
+        with pytest.raises(ModuleNotFoundError):
+            _ = coro.broken
+        assert "broken" not in vars(coro)
+
+    def test_submodules_import_in_any_order(self, run):
+        for module in ("interface", "testing", "errors", "_exports", "_capi"):
+            run(f"from coro import {module}")
+            run(f"import coro.{module}")
+
+    def test_core_itself_reads_no_metadata(self, run):
+        run("""
+            import sys, coro
+            coro.spawn(list).join()
+            assert "importlib.metadata" not in sys.modules
+        """)
+
+
+def test_all_is_there():
+    for name in coro.__all__:
+        assert name in vars(coro)

@@ -1,0 +1,207 @@
+"""The event loop: starting, exiting, and wrong uses."""
+
+import threading
+
+import pytest
+
+import coro
+from coro import _loop
+from coro.interface import scheduler
+
+
+@pytest.fixture(autouse=True)
+def silent():
+    coro.set_print_exit_string(False)
+    yield
+    coro.set_print_exit_string(True)
+    assert not _loop._asked_before
+    assert not coro.coro_is_running()
+
+
+def exit_code(**kwargs):
+    with pytest.raises(SystemExit) as info:
+        coro.event_loop(**kwargs)
+    return info.value.code
+
+
+class TestExiting:
+    @pytest.mark.parametrize("code", [0, 3, None, "text"])
+    def test_from_a_coroutine(self, code):
+        coro.spawn(coro.set_exit, code)
+        assert exit_code() == code
+
+    def test_the_code_is_0_unless_given(self):
+        coro.spawn(coro.set_exit)
+        assert exit_code() == 0
+
+    def test_before_it_runs(self):
+        coro.set_exit(1)
+        coro.set_exit(2)  # the last one counts
+        assert exit_code() == 2
+
+    def test_those_that_are_ready_still_run(self):
+        log = []
+        coro.spawn(coro.set_exit)
+        coro.spawn(log.append, 1)
+        exit_code()
+        assert log == [1]
+        coro.set_exit()
+        coro.spawn(log.append, 2)
+        exit_code()
+        assert log == [1, 2]
+
+    def test_twice(self):
+        def both():
+            coro.set_exit(1)
+            coro.set_exit(2)
+
+        coro.spawn(both)
+        assert exit_code() == 2
+
+    def test_from_another_thread(self):
+        coro.spawn(lambda: threading.Thread(target=coro.set_exit, args=(5,)).start())
+        assert exit_code() == 5
+        for thread in threading.enumerate():
+            if thread is not threading.current_thread():
+                thread.join()
+
+    def test_again(self):
+        for code in range(3):
+            coro.spawn(coro.set_exit, code)
+            assert exit_code() == code
+
+    def test_a_late_timer_is_not_waited_for(self, parked):
+        sleeper = coro.spawn(coro.sleep_relative, 3600)
+        coro.spawn(coro.set_exit)
+        exit_code()
+        sleeper.shutdown()
+        sleeper.join()
+
+
+class TestEnds:
+    def test_by_system_exit_of_a_coroutine(self):
+        def leave():
+            raise SystemExit(4)
+
+        coro.spawn(leave)
+        assert exit_code() == 4
+
+    def test_by_keyboard_interrupt_of_a_coroutine(self):
+        def leave():
+            raise KeyboardInterrupt
+
+        coro.spawn(leave)
+        with pytest.raises(KeyboardInterrupt):
+            coro.event_loop()
+
+    def test_by_an_exception_from_outside(self):
+        main = coro.current()
+        coro.spawn(lambda: main.raise_exception(coro.WakeUp))
+        with pytest.raises(coro.WakeUp):
+            coro.event_loop()
+
+    def test_by_a_deadlock(self):
+        with pytest.raises(coro.DeadlockError, match="event loop"):
+            coro.event_loop()
+
+    def test_a_stray_wake_does_not(self):
+        main = coro.current()
+
+        def body():
+            main.schedule()
+            coro.yield_slice()
+            coro.yield_slice()
+            coro.set_exit(1)
+
+        coro.spawn(body)
+        assert exit_code() == 1
+
+
+class TestWrongUses:
+    def test_in_a_coroutine(self, quiet):
+        co = coro.spawn(coro.event_loop)
+        co.join()
+        with pytest.raises(RuntimeError, match="main coroutine"):
+            co.result()
+
+    def test_within_itself(self, quiet):
+        # Only the main coroutine could, and it waits; a handler of a signal runs there.
+        import signal
+
+        def body():
+            signal.raise_signal(signal.SIGUSR1)
+            coro.set_exit()
+
+        log = []
+
+        def handler(*_):
+            try:
+                coro.event_loop()
+            except RuntimeError as error:
+                log.append(str(error))
+
+        before = signal.signal(signal.SIGUSR1, handler)
+        coro.spawn(body)
+        exit_code()
+        signal.signal(signal.SIGUSR1, before)
+        assert len(log) == 1
+
+    @pytest.mark.parametrize(
+        ("wrong", "error"), [(-1, ValueError), (float("nan"), ValueError), ("30", TypeError), ([], TypeError)]
+    )
+    def test_timeouts(self, wrong, error):
+        with pytest.raises(error, match="timeout"):
+            coro.event_loop(wrong)
+        assert not coro.coro_is_running()
+
+    def test_exit_string(self, capsys):
+        coro.set_exit()
+        exit_code()
+        assert capsys.readouterr().err == ""
+        coro.set_print_exit_string(True)
+        coro.set_exit()
+        exit_code()
+        assert capsys.readouterr().err == "Exiting\n"
+
+
+class TestTimeout:
+    @pytest.mark.parametrize("seconds", [None, 0.001, float("inf"), 10**400])
+    def test_any_length(self, seconds):
+        coro.spawn(lambda: (coro.sleep_relative(0.003), coro.set_exit(1)))
+        assert exit_code(timeout=seconds) == 1
+
+    def test_0_leaves_other_threads_their_turn(self, start):
+        program = start("""
+            import threading, coro
+            coro.set_print_exit_string(False)
+            coro.current()
+            go = threading.Event()
+            def leave():
+                go.wait()
+                coro.set_exit(7)
+            threading.Thread(target=leave).start()
+            coro.spawn(go.set)
+            coro.event_loop(timeout=0)
+        """)
+        assert program.end(timeout=20) == (7, "", "")
+
+    def test_the_limit_ends_with_the_loop(self, virtual):
+        coro.spawn(coro.set_exit)
+        exit_code(timeout=1)
+        coro.sleep_relative(100)
+
+
+class TestRunning:
+    def test_seen_from_inside(self):
+        seen = []
+        coro.spawn(lambda: (seen.append(coro.coro_is_running()), coro.set_exit()))
+        assert not coro.coro_is_running()
+        exit_code()
+        assert seen == [True]
+
+    def test_in_another_thread(self, in_thread):
+        def scenario():
+            coro.spawn(coro.set_exit, 3)
+            assert exit_code() == 3
+
+        in_thread(scenario)
