@@ -50,6 +50,8 @@ cdef class coro:
     cdef const char *why         # what it waits for, and on what: for reports
     cdef PyObject *on
 
+    cdef PyObject *keywords(self) noexcept
+
 
 cdef class Scheduler:
     cdef object __weakref__
@@ -84,7 +86,7 @@ cdef class Scheduler:
     cdef int selfish_act(self) except -1
     cdef int suspend(self, coro me) except -1
     cdef int choose(self) except -1
-    cdef int switch_to_chosen(self) except -1
+    cdef int switch_to_chosen(self) noexcept
     cdef int turn(self) except -1
     cdef int64_t idle_time(self) except? -2
     cdef bint hopeless(self) except -1
@@ -93,6 +95,8 @@ cdef class Scheduler:
     cdef int dispatch(self, int count) except -1
     cdef int fire_due(self) except -1
     cdef int run_chosen(self) except -1
+    cdef int begin(self, coro co) except -1
+    cdef int end(self, coro co, PyObject *value) except -1
     cdef int next_for_worker(self) except -1
     cdef int let_go(self, coro co) except -1
     cdef int finish(self, coro co) except -1

@@ -57,14 +57,14 @@ cdef extern from "_greenlet.h":
     int coro_greenlet_import() except -1
     object coro_greenlet_new(PyObject *run, PyObject *parent)
     object coro_greenlet_current()
-    int coro_greenlet_switch(PyObject *target) except -1
+    int coro_greenlet_switch(PyObject *target) noexcept
 
 cdef extern from "_platform.h":
     int64_t coro_clock_ns()
     int64_t coro_clock_tick()
 
 cdef extern from "Python.h":
-    object PyObject_Call(object function, object args, PyObject *kwargs)
+    PyObject *call "PyObject_Call"(PyObject *function, PyObject *args, PyObject *kwargs)
     int PyContext_Enter(object context) except -1
     int PyContext_Exit(object context) except -1
     object PyContext_CopyCurrent()
@@ -88,9 +88,12 @@ cdef extern from *:
     #else
     #define coro_finalizing() _Py_IsFinalizing()
     #endif
+
+    #define pending_exception() (-1)
     """
     PyObject *coro_tls_scheduler
     int coro_finalizing()
+    int pending_exception() except -1  # raises what a C function left behind
 
 cdef enum:
     FIRST_RING = 64          # places in the ready queue; a power of two
@@ -372,6 +375,10 @@ cdef class coro:
         before = self.max_acts
         self.max_acts = self.acts = selfish_acts(maximum)
         return before
+
+
+    cdef PyObject *keywords(self) noexcept:
+        return <PyObject *> self.kwargs if self.kwargs is not None else NULL
 
 
 cdef int fill_coroutine(coro co, function, tuple args, dict kwargs, thread_name) except -1:
@@ -709,18 +716,17 @@ cdef class Scheduler:
 
     cdef int suspend(self, coro me) except -1:
         """Let others run until `me` is chosen."""
+        cdef int failed
         self.choose()
         me.acts = me.max_acts
         if self.chosen is me:
             self.chosen = None
             return 0
         me.stack = coro_greenlet_current()
-        try:
-            self.switch_to_chosen()
-        finally:
-            me.stack = None
-            self.running = me
-        return 0
+        failed = self.switch_to_chosen()
+        me.stack = None
+        self.running = me
+        return failed
 
     cdef int choose(self) except -1:
         """Set `chosen` to the coroutine that runs next, polling until there is one."""
@@ -748,8 +754,9 @@ cdef class Scheduler:
         finally:
             self.choosing = False
 
-    cdef int switch_to_chosen(self) except -1:
-        """Run `chosen`. Returns when this greenlet is switched to."""
+    cdef int switch_to_chosen(self) noexcept:
+        """Run `chosen`. Returns when this greenlet is switched to: 0, or -1 with an exception
+        that was thrown into it, which the caller passes on."""
         if self.chosen.stack is not None:
             self.switched_to = self.chosen.stack
             self.running = self.chosen
@@ -762,18 +769,39 @@ cdef class Scheduler:
     # -- workers
 
     cdef int run_chosen(self) except -1:
-        """Run `chosen`, which is new, from beginning to end."""
-        cdef coro co = self.chosen
+        """Run `chosen`, which is new, from beginning to end.
+
+        This frame stands at the bottom of every stack and is copied at every switch, so it
+        holds next to nothing: what handles exceptions stands in other functions.
+        """
+        cdef PyObject *co = <PyObject *> self.chosen
+        cdef PyObject *value
+        Py_INCREF(<coro> co)
+        self.begin(<coro> co)
+        value = call(<PyObject *> (<coro> co).function, <PyObject *> (<coro> co).args,
+                     (<coro> co).keywords())
+        self.end(<coro> co, value)
+        Py_DECREF(<coro> co)
+        return 0
+
+    cdef int begin(self, coro co) except -1:
         self.chosen = None
         self.running = co
         co.state = RUNNING
         co.acts = co.max_acts
         PyContext_Enter(co.context)
-        try:
-            co.value = PyObject_Call(co.function, co.args, <PyObject *> co.kwargs
-                                     if co.kwargs is not None else NULL)
-        except BaseException as error:
-            co.exception = error
+        return 0
+
+    cdef int end(self, coro co, PyObject *value) except -1:
+        """The function of `co` returned `value`, or raised if that is NULL."""
+        if value != NULL:
+            co.value = <object> value
+            Py_DECREF(<object> value)
+        else:
+            try:
+                pending_exception()
+            except BaseException as error:
+                co.exception = error
         try:
             if co.exception is not None and not self.ended:
                 _failures.ended_by_exception(co, co.exception, self.main)
@@ -837,8 +865,7 @@ cdef class Scheduler:
         if len(self.idle) >= IDLE_WORKERS:
             return 0
         self.idle.append(coro_greenlet_current())
-        self.switch_to_chosen()
-        return 1
+        return -1 if self.switch_to_chosen() < 0 else 1
 
     # -- polling
 
@@ -1110,15 +1137,18 @@ cdef int abandon(coro co) except -1:
 
 def hub():
     """Starts the workers, so that all stacks begin at one depth. Never ends by itself."""
+    cdef int failed
     cdef Scheduler self = this_scheduler()
     while not self.ended:
         if self.chosen.stack is None:
             self.worker = coro_greenlet_new(<PyObject *> worker, <PyObject *> self.hub)
             self.switched_to = self.worker
             self.worker = None
-            coro_greenlet_switch(<PyObject *> self.switched_to)
+            failed = coro_greenlet_switch(<PyObject *> self.switched_to)
         else:
-            self.switch_to_chosen()
+            failed = self.switch_to_chosen()
+        if failed:
+            pending_exception()
 
 
 def worker():
