@@ -1,0 +1,45 @@
+# Every target sets up what it needs: Python 3.11 or newer, a C compiler and make are enough.
+#
+#   make test ARGS="-e py313-core -- -k timer"     arguments for tox
+#   make demo PYTHON=python3.12 ARGS=...           another Python, arguments for the demo
+
+PYTHON ?=
+ARGS ?=
+
+TOX = .venv/bin/tox
+
+.PHONY: help demo test lint types bench setup clean
+
+help:
+	@echo 'make demo    build everything and run the demo'
+	@echo 'make test    lint, types, and the tests on each Python from 3.11 to 3.15 that is here'
+	@echo 'make lint    only ruff and cython-lint'
+	@echo 'make types   only mypy'
+	@echo 'make bench   the benchmarks'
+	@echo 'make clean   remove environments, builds and caches'
+	@echo
+	@echo 'PYTHON=... chooses the Python; ARGS=... goes to tox, or to the demo or the benchmarks.'
+
+test: setup
+	$(TOX) run $(ARGS)
+
+lint types: setup
+	$(TOX) run -e $@ $(ARGS)
+
+# tox installs, but does not run it: between a program and a terminal it would colour
+# stderr, and send a second SIGINT after that of Ctrl-C.
+demo: setup
+	@$(TOX) -qq run -e demo -x testenv:demo.commands=
+	@.tox/demo/bin/python examples/echo_demo.py $(ARGS)
+
+bench: setup
+	@$(TOX) -qq run -e bench -x testenv:bench.commands=
+	@.tox/bench/bin/python benchmarks/compare.py $(ARGS)
+
+setup:
+	@build-support/bootstrap $(PYTHON)
+
+clean:
+	rm -rf .venv .tox .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov packages/*/dist
+	find packages tests-integration build-support -name __pycache__ -prune -exec rm -rf {} +
+	find packages -name '*.so' -exec rm -f {} +
