@@ -8,13 +8,14 @@ ARGS ?=
 
 TOX = .venv/bin/tox
 
-.PHONY: help demo test lint types bench setup clean
+.PHONY: help demo test lint types asan bench setup clean
 
 help:
 	@echo 'make demo    build everything and run the demo'
 	@echo 'make test    lint, types, and the tests on each Python from 3.11 to 3.15 that is here'
 	@echo 'make lint    only ruff and cython-lint'
 	@echo 'make types   only mypy'
+	@echo 'make asan    the tests of core and sock with the address sanitizer'
 	@echo 'make bench   the benchmarks'
 	@echo 'make clean   remove environments, builds and caches'
 	@echo
@@ -23,7 +24,7 @@ help:
 test: setup
 	$(TOX) run $(ARGS)
 
-lint types: setup
+lint types asan: setup
 	$(TOX) run -e $@ $(ARGS)
 
 # tox installs, but does not run it: between a program and a terminal it would colour
@@ -41,5 +42,5 @@ setup:
 
 clean:
 	rm -rf .venv .tox .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov packages/*/dist
-	find packages tests-integration build-support -name __pycache__ -prune -exec rm -rf {} +
+	find . -name __pycache__ -prune -exec rm -rf {} +
 	find packages -name '*.so' -exec rm -f {} +

@@ -25,7 +25,7 @@ class TestInMain:
 log = []
 def body():
     try:
-        coro.sleep_relative(0.001)
+        coro.sleep_relative(3600)
         print("woken", flush=True)
     finally:
         print("left", flush=True)
@@ -52,10 +52,10 @@ if not child:
     assert co.result() == 5
     sys.exit(3)
 assert wait_for(child) == 3
-for co in made[:3]:
+for co in made:
+    co.schedule()
+for co in made:
     co.join()
-made[3].schedule()
-made[3].join()
 assert queued.dead
 """)
         assert out == "queued\n" + "woken\nleft\n" * 3
@@ -202,7 +202,7 @@ def forks(end):
     if child:
         return child
     end()
-for end in (lambda: 1 / 0, lambda: sys.exit("last words")):
+for end in (lambda: 1 / 0, lambda: sys.exit("last" + " words")):
     co = coro.spawn(forks, end)
     co.join()
     print(wait_for(co.result()))

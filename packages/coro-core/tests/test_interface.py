@@ -37,6 +37,7 @@ class Table(ctypes.Structure):
         ("close_fd", Function(ctypes.c_int, ctypes.c_int)),
         ("release_fd", Function(ctypes.c_int, ctypes.c_int)),
         ("scratch", Function(ctypes.c_void_p, ctypes.POINTER(ctypes.c_ssize_t))),
+        ("running", Function(ctypes.c_void_p, ctypes.POINTER(ctypes.c_int))),
     ]
 
 
@@ -113,6 +114,27 @@ class TestTable:
             wake = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.py_object)(address)
             assert wake(coro.coro.__new__(coro.coro)) == 0
         """)
+
+    def test_running(self, in_thread):
+        def running():
+            is_main = ctypes.c_int(7)
+            address = api.running(is_main)
+            return address, is_main.value
+
+        assert running() == (id(coro.current()), 1)
+        co = coro.spawn(running)
+        co.join()
+        assert co.result() == (id(co), 0)
+        before = coro.get_live_coros()
+        assert in_thread(running) == (None, 7)  # and no scheduler is made
+        assert coro.get_live_coros() == before
+
+    def test_running_inside_the_scheduler(self, finalizer):
+        log = []
+        coro.spawn(lambda: finalizer(lambda: api.running(ctypes.c_int()), log))
+        coro.yield_slice()
+        coro.yield_slice()
+        assert log == [None]
 
     def test_scratch(self):
         size = ctypes.c_ssize_t()
@@ -242,17 +264,19 @@ class TestDescriptors:
         ours, theirs = pair
         fd = ours.fileno()
         api.open_fd(fd)
-        co = self.spawn_waiting(fd, READ | ANNOUNCED | TRIED, FOREVER)
-        theirs.send(b"x")
 
         def interrupt():
-            scheduler().wait_for_descriptor(fd, READ)
+            api.wait_fd(fd, READ | ANNOUNCED | TRIED, FOREVER)
             co.raise_exception(coro.Shutdown)
 
-        # Both are woken by one event; this one first, in the queue behind it the other.
-        interrupter = coro.spawn(interrupt)
-        interrupter.join()
+        # One event wakes both; the first strikes before the second can use it.
+        first = coro.spawn(interrupt)
+        coro.yield_slice()
+        co = self.spawn_waiting(fd, READ | ANNOUNCED | TRIED, FOREVER)
+        theirs.send(b"x")
+        first.join()
         co.join()
+        assert isinstance(co.failure, coro.Shutdown)
         assert api.wait_fd(fd, READ | ANNOUNCED, FOREVER) == READ
 
     def test_the_other_end_has_gone(self, pair):

@@ -65,6 +65,21 @@ class TestExiting:
             if thread is not threading.current_thread():
                 thread.join()
 
+    def test_from_another_thread_that_was_first(self, start):
+        # A thread may be done before the main thread comes to its event loop.
+        for first in ("pass", "coro.current()"):
+            program = start(f"""
+                import threading, coro
+                coro.set_print_exit_string(False)
+                {first}
+                thread = threading.Thread(target=coro.set_exit, args=(5,))
+                thread.start()
+                thread.join()
+                coro.spawn(coro.sleep_relative, 3600)
+                coro.event_loop()
+            """)
+            assert program.end(20) == (5, "", "")
+
     def test_again(self):
         for code in range(3):
             coro.spawn(coro.set_exit, code)
@@ -108,6 +123,8 @@ class TestEnds:
         main = coro.current()
 
         def body():
+            while main.waiting is None:
+                coro.yield_slice()
             main.schedule()
             coro.yield_slice()
             coro.yield_slice()

@@ -222,31 +222,39 @@ class TestAcross:
             co.join()
 
     def test_pingpong(self, quick_switches):
-        """Two schedulers wake each other; one lost wake-up would stop both."""
+        """Two schedulers wake each other in turn; one lost wake-up would stop both."""
         rounds = 3000
         mains = {}
         both = threading.Barrier(2)
 
-        def player(me, other):
-            mains[me] = coro.current()
+        def wake(name):
+            while not mains[name].scheduler.wake(mains[name]):
+                coro.yield_slice()  # it does not wait yet
+
+        def ping():
+            mains["ping"] = coro.current()
             both.wait()
-            here = mains[other].scheduler
             for _ in range(rounds):
-                while not here.wake(mains[other]):
-                    coro.yield_slice()
-                    if finished:
-                        return
-                scheduler().wait(timeout=0.001)
-            finished.append(me)
+                wake("pong")
+                assert scheduler().wait()
+            finished.append("ping")
+
+        def pong():
+            mains["pong"] = coro.current()
+            both.wait()
+            for _ in range(rounds):
+                assert scheduler().wait()
+                wake("ping")
+            finished.append("pong")
 
         finished = []
-        threads = [threading.Thread(target=player, args=pair) for pair in (("a", "b"), ("b", "a"))]
+        threads = [threading.Thread(target=target) for target in (ping, pong)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
         mains.clear()
-        assert finished
+        assert sorted(finished) == ["ping", "pong"]
 
 
 class TestEnd:

@@ -5,9 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import coro_sock
+import pytest
 
 KINDS = ["ipv4", "ipv6", "unix-path", "unix-abstract"]
 

@@ -3,9 +3,8 @@
 import socket
 import threading
 
-import pytest
-
 import coro
+import pytest
 from coro.interface import Resolver
 from coro_sock import _resolver
 

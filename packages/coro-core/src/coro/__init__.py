@@ -82,32 +82,74 @@ __all__ = [
 if TYPE_CHECKING:  # what __getattr__ finds at run time, if it is installed
     from coro_consts import (
         AF as AF,
+    )
+    from coro_consts import (
         AI as AI,
+    )
+    from coro_consts import (
         EAI as EAI,
+    )
+    from coro_consts import (
         IP as IP,
+    )
+    from coro_consts import (
         IPPROTO as IPPROTO,
+    )
+    from coro_consts import (
         IPV6 as IPV6,
+    )
+    from coro_consts import (
         MSG as MSG,
+    )
+    from coro_consts import (
         NI as NI,
+    )
+    from coro_consts import (
         PF as PF,
+    )
+    from coro_consts import (
         SHUT as SHUT,
+    )
+    from coro_consts import (
         SO as SO,
+    )
+    from coro_consts import (
         SOCK as SOCK,
+    )
+    from coro_consts import (
         SOL as SOL,
+    )
+    from coro_consts import (
         TCP as TCP,
     )
     from coro_patch import (
         get_original as get_original,
+    )
+    from coro_patch import (
         install_thread_emulation as install_thread_emulation,
+    )
+    from coro_patch import (
         is_module_patched as is_module_patched,
+    )
+    from coro_patch import (
         uninstall_thread_emulation as uninstall_thread_emulation,
     )
     from coro_sock import (
         get_live_sockets as get_live_sockets,
+    )
+    from coro_sock import (
         has_ipv6 as has_ipv6,
+    )
+    from coro_sock import (
         sock as sock,
+    )
+    from coro_sock import (
         tcp6_sock as tcp6_sock,
+    )
+    from coro_sock import (
         tcp_sock as tcp_sock,
+    )
+    from coro_sock import (
         unix_sock as unix_sock,
     )
 else:

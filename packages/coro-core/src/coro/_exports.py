@@ -13,17 +13,14 @@ GROUP = "coro.exports"
 #: Where a name would come from, for the message when that is not installed. A name that
 #: is missing here is still found when its distribution announces it.
 HOMES = {
-    "coro-consts": frozenset(
-        "AF AI EAI IP IPPROTO IPV6 MSG NI PF SHUT SO SOCK SOL TCP".split()
-    ),
+    "coro-consts": frozenset("AF AI EAI IP IPPROTO IPV6 MSG NI PF SHUT SO SOCK SOL TCP".split()),
     "coro-sock": frozenset(
         "create_connection create_server fd_sock file_sock fromfd get_live_sockets "
         "get_resolver has_ipv6 make_socket oserrors set_resolver sock socketpair tcp6_sock "
         "tcp_sock udp6_sock udp_sock unix_sock".split()
     ),
     "coro-patch": frozenset(
-        "get_original install_thread_emulation is_module_patched is_object_patched "
-        "uninstall_thread_emulation".split()
+        "get_original install_thread_emulation is_module_patched is_object_patched uninstall_thread_emulation".split()
     ),
 }
 

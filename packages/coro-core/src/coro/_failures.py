@@ -15,6 +15,8 @@ from coro.errors import Interrupted
 
 Notifier = Callable[[], object]
 
+FOR_THE_PROGRAM = (KeyboardInterrupt, SystemExit)
+
 _notifier: Notifier | None = None
 
 
@@ -47,10 +49,17 @@ def ended_by_exception(co: Any, error: BaseException, main: Any) -> None:
     """
     if isinstance(error, Interrupted):
         return
-    if isinstance(error, (KeyboardInterrupt, SystemExit)):
-        if co is not main and not main.dead:
-            main.raise_exception(error)
-        return
+    if not isinstance(error, FOR_THE_PROGRAM):
+        try:
+            _tell(co, error)
+            return
+        except FOR_THE_PROGRAM as order:  # Ctrl-C strikes anywhere
+            error = order
+    if co is not main and not main.dead:
+        main.raise_exception(error)
+
+
+def _tell(co: Any, error: BaseException) -> None:
     story = "".join(traceback.format_exception(error))  # without the next line's frame
     try:
         raise error
@@ -59,17 +68,26 @@ def ended_by_exception(co: Any, error: BaseException, main: Any) -> None:
             try:
                 _notifier()
                 return
+            except FOR_THE_PROGRAM:
+                raise
             except BaseException as fault:
                 report_unraisable(fault, _notifier)
-        _print(f"coroutine {co.id} ({co.name}) ended by an exception:\n{story}")
+        try:
+            name = co.name
+        except Exception as fault:
+            report_unraisable(fault, type(co))
+            name = "?"
+        _print(f"coroutine {co.id} ({name}) ended by an exception:\n{story}")
 
 
 def report_unraisable(error: BaseException, culprit: object) -> None:
     """Tell of an error that can be raised nowhere, as Python does for finalizers."""
+    try:
+        who = repr(culprit)
+    except Exception:
+        who = object.__repr__(culprit)
     with contextlib.suppress(Exception):
-        _print(
-            f"Exception ignored in {culprit!r}:\n{''.join(traceback.format_exception(error))}",
-        )
+        _print(f"Exception ignored in {who}:\n{''.join(traceback.format_exception(error))}")
 
 
 def end_forked_process(co: Any) -> None:

@@ -50,9 +50,7 @@ def event_loop(timeout: float | None = 30) -> None:
     """
     here = scheduler()
     if here.current is not here.main:
-        raise RuntimeError(
-            f"event_loop() runs in the main coroutine of a thread, not in {here.current!r}"
-        )
+        raise RuntimeError(f"event_loop() runs in the main coroutine of a thread, not in {here.current!r}")
     if here.loop is not None:
         raise RuntimeError("the event loop of this thread runs already")
     here.set_longest_sleep(timeout)

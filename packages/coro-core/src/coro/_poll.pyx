@@ -12,7 +12,7 @@ from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from libc.errno cimport EINTR, errno
 from libc.stdint cimport int64_t, uint32_t
 
-from coro._descriptors cimport Descriptor, Descriptors, FdWaiter
+from coro._descriptors cimport Descriptor, FdWaiter
 from coro._poller cimport EVENTS_ROOM, HUNG_UP, INTERRUPTED, REGISTERED, Poller
 from coro.interface.capi cimport CORO_READ, CORO_WRITE
 
@@ -59,7 +59,7 @@ cdef class PollPoller(Poller):
         return 0
 
     cdef int poll(self, int64_t timeout) except -2:
-        cdef int n, i, at, count = 0, used = self.collect()
+        cdef int n, at, count = 0, used = self.collect()
         cdef int milliseconds = coro_milliseconds(timeout)
         if timeout == 0:
             n = c_poll(self.list, used, 0)
@@ -74,7 +74,7 @@ cdef class PollPoller(Poller):
             self.drain_wakes()
             n -= 1
         at = self.start
-        for i in range(1, used):
+        for _ in range(1, used):
             if n == 0 or count == EVENTS_ROOM:
                 break
             at = at + 1 if at + 1 < used else 1
@@ -106,10 +106,10 @@ cdef class PollPoller(Poller):
             waiter = entry.first
             if waiter == NULL:
                 continue
-            events = POLLPRI | CORO_POLLRDHUP
+            events = 0
             while waiter != NULL:
                 if waiter.wanted & CORO_READ:
-                    events |= POLLIN
+                    events |= POLLIN | POLLPRI | CORO_POLLRDHUP
                 if waiter.wanted & CORO_WRITE:
                     events |= POLLOUT
                 waiter = waiter.next

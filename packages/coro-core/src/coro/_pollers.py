@@ -27,7 +27,4 @@ def poller_class() -> Any:
 
             return PollPoller
     known = "'epoll' or 'poll'" if sys.platform == "linux" else "'poll'"
-    raise ValueError(
-        f"{ENVIRONMENT_VARIABLE}={forced} names no poller of this platform: "
-        f"use {known}, or unset it"
-    )
+    raise ValueError(f"{ENVIRONMENT_VARIABLE}={forced} names no poller of this platform: use {known}, or unset it")

@@ -44,8 +44,7 @@ def deadlock(coroutines: list[Any]) -> DeadlockError:
     seen: dict[int, Any] = {co.id: co for co in coroutines}
     lines = "\n".join(f"  {describe(co)}" for co in seen.values())
     return DeadlockError(
-        "nothing can run any more: no coroutine is ready, no timer is set, and nobody waits "
-        f"on a descriptor\n{lines}"
+        f"nothing can run any more: no coroutine is ready, no timer is set, and nobody waits on a descriptor\n{lines}"
     )
 
 

@@ -40,11 +40,12 @@ from posix.unistd cimport getpid
 
 from coro._descriptors cimport CLOSED, Descriptor, Descriptors, FdWaiter
 from coro._duration cimport deadline_after, nanoseconds
-from coro._poller cimport HUNG_UP, INTERRUPTED, REGISTERED, UNPOLLABLE, PollEvent, Poller
+from coro._poller cimport HUNG_UP, INTERRUPTED, REGISTERED, UNPOLLABLE, PollEvent
 from coro._timers cimport Timer, TimerHeap
 from coro.interface.capi cimport CORO_ANNOUNCED, CORO_EXCLUSIVE, CORO_READ, CORO_TRIED, CORO_WRITE
 
 import os
+import signal
 import sys
 
 from coro import _failures, _pollers, _reports
@@ -296,7 +297,7 @@ cdef class coro:
             return
         if is_current(self):
             raise ScheduleError("a coroutine cannot raise_exception() in itself: use 'raise'")
-        if self.in_queue and not force:
+        if self.in_queue and not self.look_at_signals and not force:
             raise ScheduleError(f"{self!r} is scheduled to run already")
         self.thrown = the_exception
         if self.state == WAITING and not self.in_queue:
@@ -376,7 +377,6 @@ cdef class coro:
         self.max_acts = self.acts = selfish_acts(maximum)
         return before
 
-
     cdef PyObject *keywords(self) noexcept:
         return <PyObject *> self.kwargs if self.kwargs is not None else NULL
 
@@ -406,8 +406,8 @@ cdef int start_coroutine(coro co) except -1:
     if co.state != NEW or co.in_queue:
         raise ScheduleError(f"{co!r} was started before")
     require_initialized(co)
-    all_threads_c[co.id] = co
     co.scheduler.make_ready(co)
+    all_threads_c[co.id] = co
     return 0
 
 
@@ -568,10 +568,10 @@ cdef class Scheduler:
         """Let time stand still but for jumps to the next timer; see `coro.testing`."""
         if bool(on) == self.virtual:
             raise RuntimeError(f"the virtual clock is {'on' if on else 'off'} already")
-        if len(self.timers):
-            raise RuntimeError("the clock cannot be changed while timers are set")
+        before = self.clock()
         self.virtual_now = coro_clock_ns()
         self.virtual = bool(on)
+        self.timers.shift(self.virtual_now - before)
 
     def set_longest_sleep(self, seconds):
         """The longest that one poll may sleep, in seconds; None for no limit."""
@@ -645,6 +645,7 @@ cdef class Scheduler:
         me.why = why
         me.on = on
         me.woken = False
+        me.look_at_signals = me.in_queue  # an exception may have left it in the queue
         me.state = WAITING
         try:
             if deadline != INT64_MAX:
@@ -659,7 +660,9 @@ cdef class Scheduler:
                 if me.look_at_signals:
                     me.look_at_signals = False
                     PyErr_CheckSignals()
-                elif deadline != INT64_MAX and not me.alarm.pending:
+                    if me.in_queue:
+                        continue  # a handler woke it
+                if deadline != INT64_MAX and not me.alarm.pending:
                     break
         finally:
             me.state = RUNNING
@@ -710,7 +713,9 @@ cdef class Scheduler:
         if self.running is not None and self.running.acts > 0:
             self.running.acts -= 1
             return 0
-        return self.yield_slice()
+        self.yield_slice()
+        self.running.acts -= 1
+        return 0
 
     # -- handing over
 
@@ -749,6 +754,8 @@ cdef class Scheduler:
                 co.in_queue = False
                 if co.state == DONE:  # cancelled
                     continue
+                if co.state == NEW:
+                    co.state = RUNNING  # it cannot be started again, nor cancelled
                 self.chosen = co
                 return 0
         finally:
@@ -801,7 +808,8 @@ cdef class Scheduler:
             try:
                 pending_exception()
             except BaseException as error:
-                co.exception = error
+                if not self.ended:  # or it was unwound, and that is known already
+                    co.exception = error
         try:
             if co.exception is not None and not self.ended:
                 _failures.ended_by_exception(co, co.exception, self.main)
@@ -833,6 +841,7 @@ cdef class Scheduler:
                 co.innermost = left_open.outer
                 left_open.outer = None
                 left_open.owner = None
+                left_open.due = False
                 left_open = None
         co.due = 0
         return 0
@@ -873,6 +882,8 @@ cdef class Scheduler:
         """Take what the poller and the timers have; sleep if there is nothing to run."""
         cdef int count
         cdef int64_t timeout = 0 if self.ready else self.idle_time()
+        if self.ready:  # idle_time() asks Python code, and a handler of a signal may run there
+            timeout = 0
         if timeout and self.virtual:
             timeout = 0 if len(self.timers) else -1
         try:
@@ -916,9 +927,12 @@ cdef class Scheduler:
         return not (self.in_main_thread and _reports.signals_may_wake())
 
     cdef int report_deadlock(self) except -1:
-        self.main.thrown = _reports.deadlock([
-            co for co in all_threads_c.values() if (<coro> co).scheduler is self
-        ] + [self.main])
+        try:
+            self.main.thrown = _reports.deadlock([
+                co for co in all_threads_c.values() if (<coro> co).scheduler is self
+            ] + [self.main])
+        except BaseException as error:  # a name or a repr that fails: not of who polls now
+            self.main.thrown = error
         if not self.main.in_queue:
             self.make_ready(self.main)
         return 0
@@ -1089,12 +1103,18 @@ cdef class Scheduler:
         self.timers.clear()
         self.poller.close()
         schedulers.remove(self)
+        while self.ready:
+            co = <coro> self.ring[self.head]
+            self.head = (self.head + 1) & (self.room - 1)
+            self.ready -= 1
+            co.in_queue = False
+            Py_DECREF(co)
 
     def after_fork(self):
         """In the child: only the calling coroutine lives, and is the main one."""
         cdef Interrupter timeout
         cdef coro co, me = self.running
-        cdef list others = list(all_threads_c.values())
+        cdef list limits = [], others = list(all_threads_c.values())
         if me is None:  # forked inside the scheduler: nothing of ours runs here
             me = self.main
         # Letting go of suspended stacks would raise GreenletExit in them, in the child.
@@ -1105,6 +1125,11 @@ cdef class Scheduler:
         if self.main is not me:
             abandon(self.main)
         self.ready = self.head = 0  # the references go with those left behind
+        timeout = me.innermost
+        while timeout is not None:
+            if timeout.pending:
+                limits.append(timeout)
+            timeout = timeout.outer
         self.timers.clear()
         self.descriptors.forget_all()
         self.poller.close()
@@ -1119,11 +1144,8 @@ cdef class Scheduler:
         self.thread_ident = PyThread_get_thread_ident()
         self.loop = None
         self.hub = coro_greenlet_new(<PyObject *> hub, NULL)
-        timeout = me.innermost
-        while timeout is not None:
-            if not timeout.due and timeout.when:
-                self.timers.add(timeout, timeout.when)
-            timeout = timeout.outer
+        for timeout in limits:
+            self.timers.add(timeout, timeout.when)
 
 
 cdef int abandon(coro co) except -1:
@@ -1231,10 +1253,14 @@ cdef int make_scheduler() except -1:
 def after_fork_in_child():
     """Registered with `os.register_at_fork`: see `Scheduler.after_fork`."""
     cdef Scheduler each
+    cdef int told = signal.set_wakeup_fd(-1)
+    if told != -1 and told not in [each.poller.wake_writer for each in schedulers]:
+        signal.set_wakeup_fd(told)
     for each in schedulers:
         if <PyObject *> each != coro_tls_scheduler:
             left_behind.append(each)
             each.ended = True
+            each.poller.close()
             for co in list(all_threads_c.values()):
                 if (<coro> co).scheduler is each:
                     left_behind.append(co)
@@ -1326,7 +1352,7 @@ def schedule(coro co not None, value=None):
     """
     if co.state == DONE:
         raise DeadCoroutine(f"{co!r} has ended: it cannot be scheduled")
-    if co.in_queue:
+    if co.in_queue and not co.look_at_signals:
         raise ScheduleError(f"{co!r} is scheduled to run already")
     if co.state == NEW:
         start_coroutine(co)

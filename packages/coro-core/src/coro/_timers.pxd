@@ -24,6 +24,7 @@ cdef class TimerHeap:
     cdef int cancel(self, Timer timer) except -1
     cdef int64_t earliest(self) noexcept
     cdef Timer pop_due(self, int64_t now)
+    cdef void shift(self, int64_t length) noexcept
     cdef void clear(self) noexcept
     cdef Timer take(self, Py_ssize_t position)
     cdef void place(self, Py_ssize_t position, HeapEntry entry) noexcept

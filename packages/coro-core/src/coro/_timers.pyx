@@ -90,6 +90,13 @@ cdef class TimerHeap:
             return None
         return self.take(0)
 
+    cdef void shift(self, int64_t length) noexcept:
+        """The clock was changed by `length`: all timers keep the time that they have left."""
+        cdef Py_ssize_t i
+        for i in range(self.used):
+            self.entries[i].when += length
+            (<Timer> self.entries[i].timer).when += length
+
     cdef void clear(self) noexcept:
         while self.used:
             self.used -= 1

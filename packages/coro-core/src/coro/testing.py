@@ -60,9 +60,7 @@ def leak_check() -> Iterator[None]:
     after = counts()
     left = {kind: after[kind] - before[kind] for kind in after if after[kind] > before[kind]}
     if left:
-        raise LeakError(
-            "left behind: " + ", ".join(f"{n} {kind}" for kind, n in left.items()) + _details()
-        )
+        raise LeakError("left behind: " + ", ".join(f"{n} {kind}" for kind, n in left.items()) + _details())
 
 
 def _settle() -> None:

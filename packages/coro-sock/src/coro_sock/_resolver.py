@@ -9,6 +9,7 @@ import _socket
 import _thread
 from typing import Any
 
+from coro import current
 from coro.interface import scheduler
 
 # The real ones, whatever is emulated later.
@@ -30,7 +31,7 @@ def getaddrinfo(
         socket.gaierror: the name is not known, among others.
     """
     here = scheduler()
-    me = here.current
+    me = current()
     outcome: list[Any] = []
 
     def look_up() -> None:
