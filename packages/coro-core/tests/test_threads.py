@@ -111,6 +111,34 @@ class TestAcross:
         thread.join()
         made.clear()
 
+    def test_spawn(self):
+        """In the thread of a scheduler, from any other."""
+        ran = []
+        here = scheduler()
+        main = coro.current()
+        done = coro.new(main.schedule)
+
+        def other():
+            co = here.spawn(lambda *a, **k: ran.append((threading.get_ident(), a, k)), 1, thread_name="far", a=2)
+            assert co.name == "far"
+            assert co.scheduler is here
+            co.join()
+            done.start()
+
+        thread = threading.Thread(target=other)
+        thread.start()
+        here.wait()
+        thread.join()
+        done.join()
+        assert ran == [(threading.get_ident(), (1,), {"a": 2})]
+
+    def test_spawn_where_the_thread_has_ended(self, in_thread):
+        there = in_thread(scheduler)
+        before = set(coro.all_threads)
+        with pytest.raises(coro.DeadCoroutine):
+            there.spawn(list)
+        assert set(coro.all_threads) == before
+
     def test_shutdown(self):
         made = []
         begun = threading.Event()
