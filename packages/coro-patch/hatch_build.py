@@ -1,0 +1,1 @@
+../../build-support/hatch_build.py

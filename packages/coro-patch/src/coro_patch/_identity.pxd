@@ -1,0 +1,6 @@
+from cpython.ref cimport PyObject
+
+
+cdef unsigned long identity() noexcept
+cdef PyObject *apart() noexcept
+cdef bint in_coroutine() noexcept

@@ -1,0 +1,74 @@
+"""Who runs: the identity of the emulated thread.
+
+What belongs here: telling threads apart. A real thread keeps its real identity, and so
+does its main coroutine; any other coroutine is known by the address of its object. So
+whatever the program stored of its main thread's identity before the emulation was
+installed stays true.
+
+After fork() the calling coroutine is the main one of the child. Python does not rename a
+thread that forks, so it keeps its identity too, from before the fork on: `threading` looks
+it up in the child before anything of ours could run there.
+"""
+
+from cpython.ref cimport PyObject
+
+from coro.interface.capi cimport CoroCAPI, Coro_Import
+
+import os
+
+cdef extern from *:
+    const char *CORO_DISTRIBUTION  # "coro-patch 1.2.3", from the build
+
+cdef extern from "Python.h":
+    unsigned long PyThread_get_thread_ident()
+
+cdef const CoroCAPI *core = Coro_Import(CORO_DISTRIBUTION)
+
+cdef PyObject *survivor = NULL  # borrowed: it is the main coroutine of this process
+cdef PyObject *previous = NULL
+
+
+cdef PyObject *apart() noexcept:
+    """The running coroutine if it has an identity of its own, else NULL."""
+    cdef int is_main = 0
+    cdef PyObject *running = core.running(&is_main)
+    return running if not is_main or running == survivor else NULL
+
+
+cdef unsigned long identity() noexcept:
+    """What `_thread.get_ident` tells here."""
+    cdef PyObject *coroutine = apart()
+    return PyThread_get_thread_ident() if coroutine == NULL else <unsigned long> coroutine
+
+
+cdef bint in_coroutine() noexcept:
+    """Whether the caller runs in a coroutine, the main one of a thread included."""
+    cdef int is_main = 0
+    return core.running(&is_main) != NULL
+
+
+def runs_in_coroutine():
+    """Whether the caller runs in a coroutine, the main one of a thread included.
+
+    Where it does not, in a thread that does not use coro, the originals do what is wanted.
+    """
+    return in_coroutine()
+
+
+def survivor_identity():
+    """The identity of the coroutine that forked this process; None if none did."""
+    return None if survivor == NULL else <unsigned long> survivor
+
+
+def before_fork():
+    global survivor, previous
+    previous = survivor
+    survivor = apart()
+
+
+def after_fork_in_parent():
+    global survivor
+    survivor = previous
+
+
+os.register_at_fork(before=before_fork, after_in_parent=after_fork_in_parent)

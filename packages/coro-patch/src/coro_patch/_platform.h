@@ -1,0 +1,145 @@
+/* What differs between operating systems and between Pythons in the C that the emulation
+ * calls, in one place. Which names are replaced in which Python stands in _table.py. */
+#ifndef CORO_PATCH_PLATFORM_H
+#define CORO_PATCH_PLATFORM_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
+#include <Python.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+/* --- Python ----------------------------------------------------------------- */
+
+/* Public from 3.13 on. */
+#if PY_VERSION_HEX >= 0x030D0000
+#define coro_finalizing() Py_IsFinalizing()
+#else
+#define coro_finalizing() _Py_IsFinalizing()
+#endif
+
+/* Attribute access with the dict given: what Python's own _thread._local uses. Private,
+ * but exported by every Python from 3.11 to 3.15; only some headers declare it. */
+PyAPI_FUNC(PyObject *) _PyObject_GenericGetAttrWithDict(PyObject *, PyObject *, PyObject *, int);
+PyAPI_FUNC(int) _PyObject_GenericSetAttrWithDict(PyObject *, PyObject *, PyObject *, PyObject *);
+
+/* "Exception ignored in thread started by ...", in the words of each Python. */
+#if PY_VERSION_HEX >= 0x030D0000
+#define coro_thread_failed(function) \
+    PyErr_FormatUnraisable("Exception ignored in thread started by %R", function)
+#else
+#if PY_VERSION_HEX >= 0x030C0000
+PyAPI_FUNC(void) _PyErr_WriteUnraisableMsg(const char *, PyObject *);
+#endif
+#define coro_thread_failed(function) _PyErr_WriteUnraisableMsg("in thread started by", function)
+#endif
+
+/* Let a type say that it is the original: "_thread.lock". `name` is kept. */
+static inline int
+coro_call_type(PyObject *type, const char *name)
+{
+    PyTypeObject *t = (PyTypeObject *)type;
+    if (t->tp_flags & Py_TPFLAGS_HEAPTYPE) {
+        const char *dot = strrchr(name, '.');
+        PyObject *module = PyUnicode_FromStringAndSize(name, dot - name);
+        int failed = module == NULL || PyObject_SetAttrString(type, "__module__", module) < 0;
+        Py_XDECREF(module);
+        return failed ? -1 : 0;
+    }
+    t->tp_name = name;
+    PyType_Modified(t);
+    return 0;
+}
+
+/* Python's socket object. The same from 3.10 to 3.15; `_socket.pyx` compares it with a
+ * live socket when it is loaded and does without if it differs. */
+typedef struct {
+    PyObject_HEAD
+    int fd;
+    int family;
+    int type;
+    int protocol;
+    PyObject *(*errorhandler)(void);
+    int64_t timeout; /* ns; negative: none */
+} CoroPySocket;
+
+/* --- sockets ---------------------------------------------------------------- */
+
+#ifndef MSG_ERRQUEUE
+#define MSG_ERRQUEUE 0
+#endif
+
+/* SOCK_STREAM and its kin, without the flags that Linux adds to the type. */
+#define CORO_KIND_OF_SOCKET(type) ((type) & 0xf)
+
+static inline int
+coro_is_nonblocking(int fd)
+{
+    int mode = fcntl(fd, F_GETFL);
+    return mode < 0 ? -1 : (mode & O_NONBLOCK) != 0;
+}
+
+static inline int
+coro_set_nonblocking(int fd, int on)
+{
+    int mode = fcntl(fd, F_GETFL);
+    if (mode < 0)
+        return -1;
+    return fcntl(fd, F_SETFL, on ? mode | O_NONBLOCK : mode & ~O_NONBLOCK);
+}
+
+/* SO_RCVTIMEO or SO_SNDTIMEO in ns; 0 if none is set. */
+static inline int64_t
+coro_socket_limit(int fd, int option)
+{
+    struct timeval limit;
+    socklen_t size = sizeof(limit);
+    if (getsockopt(fd, SOL_SOCKET, option, &limit, &size) < 0 || size != sizeof(limit))
+        return 0;
+    return limit.tv_sec * INT64_C(1000000000) + limit.tv_usec * INT64_C(1000);
+}
+
+/* The error of the last connect(2), or of asking for it. */
+static inline int
+coro_socket_error(int fd)
+{
+    int error = 0;
+    socklen_t size = sizeof(error);
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 ? errno : error;
+}
+
+static inline int
+coro_has_peer(int fd)
+{
+    struct sockaddr_storage address;
+    socklen_t size = sizeof(address);
+    return getpeername(fd, (struct sockaddr *)&address, &size) == 0 || errno != ENOTCONN;
+}
+
+/* On Linux a socket that was connected without waiting counts as connecting until connect(2)
+ * is called again: then it is connected, as after a connect that waited. */
+static inline void
+coro_settle_connection(int fd)
+{
+    struct sockaddr_storage address;
+    socklen_t size = sizeof(address);
+    if (getpeername(fd, (struct sockaddr *)&address, &size) == 0)
+        (void)connect(fd, (struct sockaddr *)&address, size);
+}
+
+/* Raise the OSError of `error`, of the subclass that fits it; always -1. */
+static inline int
+coro_raise_error(int error)
+{
+    errno = error;
+    PyErr_SetFromErrno(PyExc_OSError);
+    return -1;
+}
+
+#endif /* CORO_PATCH_PLATFORM_H */

@@ -1,0 +1,105 @@
+"""What is replaced by what: the one table of the emulation.
+
+What belongs here: a row for each name that is replaced, and the differences between the
+Pythons. `install`, `uninstall`, documentation and tests are all read from it.
+
+A row names an attribute of a module, or of a class in it, and what takes its place. A
+method of a class changes the class in place, so every object of it and every name that is
+bound to it follows. A function or a class of a module is replaced there and, by identity,
+wherever ``from module import name`` has put it (see `_sweep`).
+"""
+
+from typing import NamedTuple
+
+FIRST = (3, 0)
+LAST = (3, 999)
+
+
+class Row(NamedTuple):
+    """One replacement."""
+
+    #: what `install` calls it: ``install(part=False)`` leaves it out
+    part: str
+    module: str
+    #: the attribute; with dots, one of an object in the module
+    name: str
+    #: ``module:name`` in coro_patch
+    replacement: str
+    #: the first and the last Python that have it, or need it replaced
+    since: tuple[int, int] = FIRST
+    until: tuple[int, int] = LAST
+    #: the replacement is made by calling `replacement` with the original
+    made: bool = False
+
+
+TABLE: tuple[Row, ...] = (
+    # time
+    Row("time", "time", "sleep", "_time:sleep"),
+    # select. The rows for `selectors` are found by the sweep: it keeps them in its classes.
+    Row("select", "select", "select", "_select:select"),
+    Row("select", "select", "poll", "_select:poll"),
+    Row("select", "select", "epoll", "_select:epoll"),
+    # socket: what is not here is built on these.
+    Row("socket", "socket", "socket.recv", "_socket:recv"),
+    Row("socket", "socket", "socket.recv_into", "_socket:recv_into"),
+    Row("socket", "socket", "socket.recvfrom", "_socket:recvfrom"),
+    Row("socket", "socket", "socket.recvfrom_into", "_socket:recvfrom_into"),
+    Row("socket", "socket", "socket.recvmsg", "_socket:recvmsg"),
+    Row("socket", "socket", "socket.recvmsg_into", "_socket:recvmsg_into"),
+    Row("socket", "socket", "socket.send", "_socket:send"),
+    Row("socket", "socket", "socket.sendall", "_socket:sendall"),
+    Row("socket", "socket", "socket.sendto", "_socket:sendto"),
+    Row("socket", "socket", "socket.sendmsg", "_socket:sendmsg"),
+    Row("socket", "socket", "socket.sendmsg_afalg", "_socket:sendmsg_afalg"),
+    Row("socket", "socket", "socket._accept", "_socket:_accept"),
+    Row("socket", "socket", "socket.connect", "_socket:connect"),
+    Row("socket", "socket", "socket.connect_ex", "_socket:connect_ex"),
+    Row("socket", "socket", "socket._real_close", "_socket:_real_close"),
+    Row("socket", "socket", "socket.detach", "_socket:detach"),
+    Row("socket", "socket", "socket._sendfile_use_sendfile", "_socket:_sendfile_use_sendfile"),
+    Row("socket", "_socket", "getaddrinfo", "_socket_names:getaddrinfo"),
+    Row("socket", "_socket", "getnameinfo", "_socket_names:getnameinfo"),
+    Row("socket", "_socket", "gethostbyname", "_socket_names:gethostbyname"),
+    Row("socket", "_socket", "gethostbyname_ex", "_socket_names:gethostbyname_ex"),
+    Row("socket", "_socket", "gethostbyaddr", "_socket_names:gethostbyaddr"),
+    # queue
+    Row("queue", "_queue", "SimpleQueue", "_queue:SimpleQueue"),
+    # thread: threads are coroutines, and their locks let others run.
+    Row("thread", "_thread", "start_new_thread", "_thread:start_new_thread"),
+    Row("thread", "_thread", "start_new", "_thread:start_new_thread"),
+    Row("thread", "_thread", "allocate_lock", "_thread_locks:allocate_lock"),
+    Row("thread", "_thread", "allocate", "_thread_locks:allocate_lock"),
+    Row("thread", "_thread", "LockType", "_thread_locks:lock"),
+    Row("thread", "_thread", "RLock", "_thread_locks:RLock"),
+    Row("thread", "_thread", "get_ident", "_thread:get_ident"),
+    Row("thread", "_thread", "get_native_id", "_thread:get_native_id"),
+    Row("thread", "_thread", "_local", "_thread_local:_local"),
+    Row("thread", "_thread", "_count", "_thread:_count"),
+    # Up to 3.12 `threading` learns of a thread's end by a lock that C code releases.
+    Row("thread", "_thread", "_set_sentinel", "_thread:_set_sentinel", until=(3, 12)),
+    Row(
+        "thread",
+        "threading",
+        "_main_thread._tstate_lock",
+        "_threading:main_sentinel",
+        until=(3, 12),
+        made=True,
+    ),
+    # From 3.13 on it has thread handles instead, and the type of locks can be called.
+    Row("thread", "_thread", "lock", "_thread_locks:lock", since=(3, 13)),
+    Row("thread", "_thread", "start_joinable_thread", "_thread:start_joinable_thread", since=(3, 13)),
+    Row("thread", "_thread", "_ThreadHandle", "_thread:_ThreadHandle", since=(3, 13)),
+    Row("thread", "_thread", "_make_thread_handle", "_thread:_make_thread_handle", since=(3, 13)),
+    Row("thread", "_thread", "_get_main_thread_ident", "_thread:_get_main_thread_ident", since=(3, 13)),
+    Row("thread", "_thread", "_shutdown", "_thread:_shutdown", since=(3, 13)),
+    Row("thread", "threading", "_main_thread._handle", "_threading:main_handle", (3, 13), (3, 13), True),
+    # 3.14 gave the handle another name.
+    Row("thread", "threading", "_main_thread._os_thread_handle", "_threading:main_handle", (3, 14), LAST, True),
+    # From 3.14 on a thread names its OS thread, which emulated ones share.
+    Row("thread", "_thread", "set_name", "_thread:set_name", since=(3, 14)),
+    # `threading` keeps in it, for each thread, what ends its entry for a foreign thread.
+    # (3.12 has it from some bugfix release on; where there is none the row does nothing.)
+    Row("thread", "threading", "_thread_local_info", "_threading:new_local", since=(3, 12), made=True),
+)
+
+PARTS: tuple[str, ...] = tuple(dict.fromkeys(row.part for row in TABLE))

@@ -1,0 +1,10 @@
+cdef class Record:
+    cdef object __weakref__
+    cdef dict locals     # the locals that have a dict for this thread: weakrefs by id
+    cdef object sentinel # a weak reference to the lock to release at the end, or None
+
+    cdef int clear(self) except -1
+
+
+cdef Record this_record()
+cdef int end_record() except -1

@@ -1,0 +1,48 @@
+"""`threading`: what it keeps of the main thread.
+
+What belongs here: objects that `threading` made when it was imported, made anew so that
+emulated threads can wait for them. `threading` itself is the standard library's own.
+"""
+
+import threading
+from typing import Any
+
+from coro_patch._thread import _make_thread_handle
+from coro_patch._thread_local import _local
+from coro_patch._thread_locks import allocate_lock
+
+_kept: list[Any] = []
+
+
+def main_sentinel(original: Any) -> Any:
+    """The lock that is held as long as the main thread lives (up to 3.12).
+
+    The original stays with Python, which releases it when the main thread ends: it must
+    live until then. It is the same lock whenever it is asked for anew.
+    """
+    known: set[Any] = vars(threading)["_shutdown_locks"]
+    sentinel = allocate_lock()
+    sentinel.acquire()
+    if original in known:
+        known.discard(original)
+        known.add(sentinel)
+    _kept.append(original)
+    return sentinel
+
+
+def restore_main_sentinel(original: Any, sentinel: Any) -> None:
+    """Undo `main_sentinel`."""
+    known: set[Any] = vars(threading)["_shutdown_locks"]
+    if sentinel in known:
+        known.discard(sentinel)
+        known.add(original)
+
+
+def main_handle(original: Any) -> Any:
+    """The handle of the main thread (from 3.13 on)."""
+    return _make_thread_handle(original.ident)
+
+
+def new_local(original: Any) -> Any:
+    """A local, empty."""
+    return _local()

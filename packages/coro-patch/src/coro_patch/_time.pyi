@@ -1,0 +1,3 @@
+from typing import SupportsIndex
+
+def sleep(seconds: float | SupportsIndex, /) -> None: ...

@@ -1,0 +1,46 @@
+"""`time`: sleeping.
+
+What belongs here: `time.sleep`. Clocks do not wait and stay what they are.
+"""
+
+cimport cython
+from libc.stdint cimport int64_t
+
+from coro_patch._identity cimport in_coroutine
+from coro_patch._waiting cimport deadline_in, is_length, park
+
+import time
+
+from coro import yield_slice
+
+original_sleep = time.sleep
+
+cdef double LONGEST = 9.2e9  # seconds; beyond, only the original knows what it accepts
+
+
+@cython.binding(False)  # like a builtin: no method when it stands in the body of a class
+def sleep(seconds, /):
+    """Sleep; other coroutines run meanwhile.
+
+    Args:
+        seconds: how long; 0 lets the others run once.
+
+    Raises:
+        ValueError, TypeError, OverflowError: as the original does.
+    """
+    cdef double length = -1
+    cdef int64_t deadline
+    if is_length(seconds):
+        try:
+            length = float(seconds)
+        except OverflowError:
+            pass
+    if not 0 <= length < LONGEST or not in_coroutine():
+        original_sleep(seconds)  # it sleeps, or tells what is wrong
+        return
+    if length == 0:
+        yield_slice()
+        return
+    deadline = deadline_in(<int64_t> (length * 1e9 + 0.5))
+    while park("sleep", NULL, deadline):
+        pass  # woken by something that it waited for before

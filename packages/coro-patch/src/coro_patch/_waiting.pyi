@@ -1,0 +1,1 @@
+AtExitError: type[RuntimeError]

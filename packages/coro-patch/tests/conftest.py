@@ -1,0 +1,108 @@
+"""What the tests of coro-patch share.
+
+`both` runs a test twice, in plain Python and under the emulation: what it asserts is true of
+Python, and so has to be true of the emulation.
+"""
+
+import faulthandler
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import coro
+import hypothesis
+import pytest
+from coro.testing import leak_check, virtual_clock
+
+# No files left behind, and no failure because a machine is slow.
+hypothesis.settings.register_profile(
+    "coro-patch",
+    database=None,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("coro-patch")
+
+LONGEST_TEST = 120  # seconds; the process is ended with the stacks of all threads
+STDERR = pytest.StashKey[int]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # pytest puts a file in the place of stderr; the stacks should go to the real one.
+    capture = config.pluginmanager.getplugin("capturemanager")
+    if capture is not None:
+        capture.suspend_global_capture(in_=True)
+    config.stash[STDERR] = os.dup(2)
+    if capture is not None:
+        capture.resume_global_capture()
+
+
+@pytest.fixture(autouse=True)
+def no_hang(request: pytest.FixtureRequest) -> Iterator[None]:
+    faulthandler.dump_traceback_later(LONGEST_TEST, exit=True, file=request.config.stash[STDERR])
+    yield
+    faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.fixture(autouse=True)
+def no_leaks(no_hang: None) -> Iterator[None]:
+    with leak_check():
+        yield
+        wait_for_real_threads()
+
+
+def wait_for_real_threads() -> None:
+    """A real thread that has done its work still has its scheduler for a moment."""
+    tasks = Path("/proc/self/task")
+    # Beside the main thread there is that of faulthandler.dump_traceback_later().
+    while tasks.exists() and len(list(tasks.iterdir())) > 2:
+        coro.sleep_relative(1e-3)
+
+
+@pytest.fixture
+def emulated(no_leaks: None) -> Iterator[None]:
+    """Install the emulation, and take it back after the test."""
+    coro.install_thread_emulation()
+    try:
+        yield
+    finally:
+        coro.uninstall_thread_emulation()
+
+
+@pytest.fixture(params=["plain", "emulated"])
+def both(request: pytest.FixtureRequest, no_leaks: None) -> Iterator[str]:
+    """Run the test in plain Python and under the emulation; which of them it is."""
+    if request.param == "emulated":
+        coro.install_thread_emulation()
+    try:
+        yield request.param
+    finally:
+        coro.uninstall_thread_emulation()
+
+
+@pytest.fixture
+def virtual(emulated: None) -> Iterator[None]:
+    """Time passes only by jumps."""
+    with virtual_clock():
+        yield
+
+
+@pytest.fixture
+def run_program() -> Callable[[str], str]:
+    """Run a program of its own; it must not complain. Returns what it prints."""
+
+    def run(program: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", textwrap.dedent(program)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.stderr == ""
+        assert done.returncode == 0
+        return done.stdout
+
+    return run
