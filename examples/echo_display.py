@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from time import perf_counter
 from typing import TextIO
 
-import coro
 from echo_part import Part
+
+import coro
 
 #: Seconds between two lines: what an eye can follow, and what a log can bear.
 TERMINAL_INTERVAL = 0.1

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import coro
 from echo_part import Part
 from echo_server import Address, EchoServer, make_socket, stop
 from echo_talk import PATIENCE, EchoError, exchange, finish, payloads
+
+import coro
 
 
 def connect(address: Address) -> coro.sock:

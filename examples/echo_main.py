@@ -8,7 +8,6 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-import coro
 from echo_display import Progress, complain, table
 from echo_inside import Inside
 from echo_outside import Outside
@@ -16,6 +15,8 @@ from echo_part import Part
 from echo_server import Address, EchoServer, Handler, echo
 from echo_system import allow_descriptors
 from echo_talk import LARGEST_REQUEST
+
+import coro
 
 OK = 0
 FAILED = 1

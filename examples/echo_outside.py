@@ -14,10 +14,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import coro
 from echo_part import Part
 from echo_server import EchoServer
 from echo_talk import Tally
+
+import coro
 
 OUTSIDER = Path(__file__).with_name("echo_outsider.py")
 

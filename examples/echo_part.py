@@ -7,10 +7,11 @@ import gc
 from collections.abc import Iterator
 from time import perf_counter
 
-import coro
 from echo_server import EchoServer
 from echo_system import resident_bytes
 from echo_talk import PATIENCE, Tally
+
+import coro
 
 
 class Part:

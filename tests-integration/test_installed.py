@@ -5,8 +5,9 @@ import subprocess
 from importlib.metadata import distribution, entry_points
 from pathlib import PurePosixPath
 
-import coro
 import pytest
+
+import coro
 
 PACKAGES = {"coro-consts": "coro_consts", "coro-core": "coro", "coro-sock": "coro_sock", "coro-patch": "coro_patch"}
 INTERFACE = {

@@ -14,8 +14,9 @@ import venv
 from collections.abc import Callable
 from pathlib import Path
 
-import coro.interface
 import pytest
+
+import coro.interface
 
 pytestmark = pytest.mark.seam
 

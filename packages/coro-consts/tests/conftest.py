@@ -9,8 +9,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
-import coro_consts
 import pytest
+
+import coro_consts
 
 
 class Entry(NamedTuple):

@@ -4,8 +4,9 @@ import keyword
 import socket
 from typing import Any
 
-import coro_consts
 import pytest
+
+import coro_consts
 from coro_consts import _lookup
 
 NAMES = coro_consts.__all__

@@ -8,12 +8,13 @@ import socket
 from enum import IntFlag
 from typing import Any
 
-import coro_consts
 import pytest
-from coro_consts import AF, AI, MSG, NI, SO, SOCK
-from coro_consts._enums import Constant, Flags
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+import coro_consts
+from coro_consts import AF, AI, MSG, NI, SO, SOCK
+from coro_consts._enums import Constant, Flags
 
 CLASSES = [getattr(coro_consts, name) for name in coro_consts.__all__]
 LISTS = [cls for cls in CLASSES if issubclass(cls, Constant)]

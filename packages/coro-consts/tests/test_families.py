@@ -3,6 +3,7 @@
 import socket
 
 import pytest
+
 from coro_consts import AF, PF
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from coro_consts import _lookup
 
 # Each group is a program of its own: the C library's headers and the kernel's

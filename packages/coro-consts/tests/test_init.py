@@ -10,8 +10,9 @@ import tomllib
 from enum import EnumType
 from pathlib import Path
 
-import coro_consts
 import pytest
+
+import coro_consts
 
 NAMES = {
     *("AF", "PF", "SOCK", "SOL", "SO", "SHUT", "IPPROTO"),

@@ -6,6 +6,7 @@ from enum import IntEnum, nonmember
 from typing import Any
 
 import pytest
+
 from coro_consts._lookup import const
 
 

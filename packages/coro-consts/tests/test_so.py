@@ -5,6 +5,7 @@ import socket
 import sys
 
 import pytest
+
 from coro_consts import AF, SO, SOCK, SOL
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="options of Linux")

@@ -4,6 +4,7 @@ import socket
 import sys
 
 import pytest
+
 from coro_consts import SOL, TCP
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="options of Linux")

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-import coro_consts
 import pytest
+
+import coro_consts
 
 api = pytest.importorskip("mypy.api", reason="mypy is not installed")
 

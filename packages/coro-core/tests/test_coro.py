@@ -47,7 +47,9 @@ class TestMaking:
 
     def test_a_new_one_has_done_nothing(self):
         co = coro.new(nothing)
-        assert not (co.started or co.scheduled or co.dead)
+        assert not (co.started)
+        assert not (co.scheduled)
+        assert not (co.dead)
         assert co.waiting is None
         assert co.failure is None
         assert co.get_frame() is None

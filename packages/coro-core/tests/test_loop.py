@@ -6,7 +6,6 @@ import pytest
 
 import coro
 from coro import _loop
-from coro.interface import scheduler
 
 
 @pytest.fixture(autouse=True)

@@ -244,7 +244,7 @@ class TestNumbers:
     def test_the_next_owner(self, on_poller):
         @on_poller
         def scenario():
-            with pair() as (first, first_end), pair() as (second, second_end):
+            with pair() as (first, _first_end), pair() as (second, second_end):
                 number = first.fileno()
                 assert wait(number, READ, 0) == 0
                 scheduler().forget_descriptor(number, False)

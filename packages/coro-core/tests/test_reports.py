@@ -78,6 +78,7 @@ class TestDeadlock:
             signal.setitimer(signal.ITIMER_REAL, 0.01)
             assert coro.sleep_relative(float("inf")) == "rang"
         finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
 
     def test_not_while_there_is_another_thread(self):
@@ -166,6 +167,7 @@ class TestDeadlock:
             signal.setitimer(signal.ITIMER_REAL, 0.01)
             assert coro.sleep_relative(float("inf")) == "rang"
         finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
 
 

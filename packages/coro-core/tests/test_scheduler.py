@@ -1,5 +1,6 @@
 """Who runs next: order, fairness, wake-ups, and places where nothing may wait."""
 
+import contextlib
 import contextvars
 import gc
 import os
@@ -77,9 +78,7 @@ class TestOrder:
 
 
 # What each coroutine does: yield, or spawn the coroutine with that program.
-programs = st.lists(
-    st.lists(st.one_of(st.just("yield"), st.integers(0, 5)), max_size=6), min_size=1, max_size=6
-)
+programs = st.lists(st.lists(st.one_of(st.just("yield"), st.integers(0, 5)), max_size=6), min_size=1, max_size=6)
 
 
 @given(programs)
@@ -320,10 +319,8 @@ class TestWaking:
         here = scheduler()
 
         def body():
-            try:
+            with contextlib.suppress(coro.WakeUp):
                 here.wait()
-            except coro.WakeUp:
-                pass
             return here.wait()
 
         co = coro.spawn(body)
@@ -484,9 +481,12 @@ class TestFinalizersAtTheEnd:
 
     def test_the_function(self, finalizer, virtual):
         log = []
-        last = finalizer(self.wait, log)
-        co = coro.spawn(lambda: last and None)
-        del last
+
+        def function_with_a_cell():
+            last = finalizer(self.wait, log)
+            return lambda: last and None
+
+        co = coro.spawn(function_with_a_cell())
         self.finish(co, log)
 
     def test_the_context(self, finalizer, virtual):

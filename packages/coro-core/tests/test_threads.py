@@ -243,7 +243,9 @@ class TestAcross:
             thread.join()
         while len(received) < total:
             coro.yield_slice()
-        assert sorted(received) == [(n, number) for n in range(threads_count) for number in range(total // threads_count)]
+        assert sorted(received) == [
+            (n, number) for n in range(threads_count) for number in range(total // threads_count)
+        ]
         for co in sleepers:
             co.schedule()
         for co in sleepers:

@@ -261,7 +261,7 @@ class TestBlock:
 
     def test_the_outer_one_wins_when_both_are_due(self, virtual):
         log = []
-        with pytest.raises(coro.TimeoutError, match="of 3|after 3"), coro.timeout(3):
+        with pytest.raises(coro.TimeoutError, match=r"of 3|after 3"), coro.timeout(3):
             try:
                 with coro.timeout(3.0):
                     coro.sleep_relative(9)

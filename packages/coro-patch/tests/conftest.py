@@ -12,9 +12,10 @@ import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import coro
 import hypothesis
 import pytest
+
+import coro
 from coro.testing import leak_check, virtual_clock
 
 # No files left behind, and no failure because a machine is slow.

@@ -7,8 +7,9 @@ import time
 import types
 from collections.abc import Callable, Iterator
 
-import coro
 import pytest
+
+import coro
 
 
 @pytest.fixture

@@ -5,11 +5,12 @@ import queue
 import threading
 from collections.abc import Callable
 
-import coro
 import pytest
-from coro.interface import scheduler
 from hypothesis import given
 from hypothesis import strategies as st
+
+import coro
+from coro.interface import scheduler
 
 
 def test_first_in_first_out(both: str) -> None:

@@ -8,8 +8,9 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import coro
 import pytest
+
+import coro
 
 
 @pytest.fixture

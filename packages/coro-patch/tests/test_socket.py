@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import coro
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+import coro
 
 LARGE = 5_000_000  # bytes: more than any buffer of a socket holds
 

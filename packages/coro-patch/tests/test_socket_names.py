@@ -4,8 +4,9 @@ import socket
 import threading
 from collections.abc import Callable
 
-import coro
 import pytest
+
+import coro
 
 
 @pytest.fixture

@@ -3,8 +3,9 @@
 import importlib
 import sys
 
-import coro
 import pytest
+
+import coro
 from coro_patch._table import PARTS, TABLE, Row
 
 HERE = [row for row in TABLE if row.since <= sys.version_info[:2] <= row.until]

@@ -9,8 +9,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import coro
 import pytest
+
+import coro
 from coro.interface import scheduler
 
 

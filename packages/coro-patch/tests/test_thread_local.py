@@ -6,8 +6,9 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-import coro
 import pytest
+
+import coro
 
 
 def in_thread(function: Callable[[], object]) -> Any:

@@ -9,11 +9,12 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-import coro
 import pytest
-from coro.interface import scheduler
 from hypothesis import given
 from hypothesis import strategies as st
+
+import coro
+from coro.interface import scheduler
 
 make = pytest.mark.parametrize("make", [lambda: threading.Lock(), lambda: threading.RLock()], ids=["Lock", "RLock"])
 

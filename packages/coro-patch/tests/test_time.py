@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable
 from fractions import Fraction
 
-import coro
 import pytest
+
+import coro
 
 
 class Index:

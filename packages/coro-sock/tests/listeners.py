@@ -5,8 +5,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-import coro_sock
 import pytest
+
+import coro_sock
 
 KINDS = ["ipv4", "ipv6", "unix-path", "unix-abstract"]
 

@@ -5,9 +5,10 @@ import ipaddress
 import socket
 
 import pytest
-from coro_sock._addresses import round_trip
 from hypothesis import given
 from hypothesis import strategies as st
+
+from coro_sock._addresses import round_trip
 
 ports = st.integers(0, 65535)
 ip4 = st.integers(1, 2**32 - 1).map(lambda n: str(ipaddress.IPv4Address(n)))

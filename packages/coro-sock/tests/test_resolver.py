@@ -3,8 +3,9 @@
 import socket
 import threading
 
-import coro
 import pytest
+
+import coro
 from coro.interface import Resolver
 from coro_sock import _resolver
 

@@ -9,13 +9,14 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 import coro
 import coro_sock
 import listeners
-import pytest
 from coro_sock import sock
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 
 @pytest.fixture(params=listeners.KINDS)

@@ -52,6 +52,6 @@ def signals_may_wake() -> bool:
     """Whether the program handles a signal, so that a wait without end can make sense."""
     for number in signal.valid_signals():
         handler = signal.getsignal(number)
-        if callable(handler) and handler not in harmless_handlers:
+        if callable(handler) and not any(handler is harmless for harmless in harmless_handlers):
             return True
     return False

@@ -469,7 +469,10 @@ cdef class Scheduler:
             raise RuntimeError("this thread has a scheduler: coro.interface.scheduler() gives it")
         self.in_main_thread = threading.main_thread().ident == self.thread_ident
         self.main = coro.__new__(coro)
-        self.main.label = "main" if self.in_main_thread else f"main of {threading.current_thread().name}"
+        # Not current_thread(): for a thread that is not threading's it makes an entry, to stay.
+        thread = threading._active.get(self.thread_ident)
+        self.main.label = ("main" if self.in_main_thread else
+                           f"main of {'a thread' if thread is None else thread.name}")
         self.main.scheduler = self
         self.main.state = RUNNING
         self.running = self.main
@@ -840,7 +843,6 @@ cdef class Scheduler:
                 self.timers.cancel(left_open)
                 co.innermost = left_open.outer
                 left_open.outer = None
-                left_open.owner = None
                 left_open.due = False
                 left_open = None
         co.due = 0

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 from coro.interface import scheduler
-
 from coro_patch._identity import runs_in_coroutine
 
 # The real one, whatever is emulated later.

@@ -4,7 +4,6 @@ What belongs here: the queue that the standard library has in C. `queue.Queue` a
 kin are Python on top of `threading`.
 """
 
-cimport cython
 from cpython.ref cimport PyObject
 from libc.stdint cimport INT64_MAX, int64_t
 

@@ -24,7 +24,7 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyOb
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.ref cimport Py_DECREF, PyObject
 from libc.errno cimport (
-    EAGAIN, EALREADY, EBADF, EINPROGRESS, EINTR, EISCONN, ENOTCONN, errno,
+    EAGAIN, EALREADY, EBADF, EINPROGRESS, EINTR, EISCONN, errno,
 )
 from libc.stdint cimport int64_t
 

@@ -8,9 +8,8 @@ rest waits in a real OS thread.
 import _socket
 from typing import Any
 
-from coro_sock import _resolver
-
 from coro_patch._offload import offload
+from coro_sock import _resolver
 
 _getaddrinfo = _socket.getaddrinfo
 _getnameinfo = _socket.getnameinfo

@@ -90,7 +90,7 @@ def _count():
 
 
 @cython.binding(False)
-def start_new_thread(function, args, kwargs={}, /):
+def start_new_thread(function, args, kwargs={}, /):  # no-cython-lint - the original's signature
     """Start a thread that calls ``function(*args, **kwargs)``. Returns its identity."""
     if not callable(function):
         raise TypeError("first arg must be callable")
