@@ -73,23 +73,23 @@ def event_loop(timeout: float | None = 30) -> None:
     raise SystemExit(loop.exit_code)
 
 
-def set_exit(exit_code: object = 0) -> None:
+def set_exit(code: object = 0) -> None:
     """Make the thread's event loop exit, after those have run that are ready now.
 
     Called before `event_loop`, it makes that exit as soon as it begins. From a thread
     without an event loop it ends the main thread's.
 
     Args:
-        exit_code: the exit code of the process, as for `sys.exit`.
+        code: the exit code of the process, as for `sys.exit`.
     """
     here: Scheduler | None = scheduler()
     if here is not None and here.loop is None:
         here = main_scheduler()
     if here is None or here.loop is None:
-        _asked_before[None if here is None else here.main.id] = exit_code
+        _asked_before[None if here is None else here.main.id] = code
         return
     here.loop.exiting = True
-    here.loop.exit_code = exit_code
+    here.loop.exit_code = code
     here.wake(here.main)
 
 

@@ -35,7 +35,7 @@ class coro:
     def schedule(self, value: Any = None) -> None: ...
     def raise_exception(
         self,
-        the_exception: BaseException | type[BaseException],
+        exc: BaseException | type[BaseException],
         force: bool = True,
         cancel_start: bool = False,
     ) -> None: ...

@@ -261,7 +261,7 @@ cdef class coro:
         """Schedule it to run; see `coro.schedule`."""
         schedule(self, value)
 
-    def raise_exception(self, the_exception, force=True, cancel_start=False):
+    def raise_exception(self, exc, force=True, cancel_start=False):
         """Make it go on with an exception.
 
         An exception takes the place of whatever the coroutine would have been woken
@@ -269,7 +269,7 @@ cdef class coro:
         where that one waits or yields next.
 
         Args:
-            the_exception: an exception, or a class of exceptions.
+            exc: an exception, or a class of exceptions.
             force: do so even if it is scheduled to run already.
             cancel_start: if it has not begun to run, end it without running it.
 
@@ -278,13 +278,13 @@ cdef class coro:
             NotStartedError: it has not begun to run, and `cancel_start` is false.
             ScheduleError: it is scheduled already and `force` is false; or it is the
                 caller, who can simply ``raise``.
-            TypeError: `the_exception` is no exception.
+            TypeError: `exc` is no exception.
         """
-        if not (isinstance(the_exception, BaseException)
-                or isinstance(the_exception, type) and issubclass(the_exception, BaseException)):
+        if not (isinstance(exc, BaseException)
+                or isinstance(exc, type) and issubclass(exc, BaseException)):
             raise TypeError(
-                "the_exception must be an exception or a class of exceptions, "
-                f"not {type(the_exception).__name__}")
+                "exc must be an exception or a class of exceptions, "
+                f"not {type(exc).__name__}")
         if self.state == DONE:
             raise DeadCoroutine(f"{self!r} has ended: nothing can be raised in it")
         require_initialized(self)
@@ -292,14 +292,14 @@ cdef class coro:
             if not cancel_start:
                 raise NotStartedError(
                     f"{self!r} has not begun to run: use cancel_start=True to cancel it")
-            self.exception = the_exception() if isinstance(the_exception, type) else the_exception
+            self.exception = exc() if isinstance(exc, type) else exc
             self.scheduler.finish(self)
             return
         if is_current(self):
             raise ScheduleError("a coroutine cannot raise_exception() in itself: use 'raise'")
         if self.in_queue and not self.look_at_signals and not force:
             raise ScheduleError(f"{self!r} is scheduled to run already")
-        self.thrown = the_exception
+        self.thrown = exc
         if self.state == WAITING and not self.in_queue:
             self.scheduler.make_ready(self)
 

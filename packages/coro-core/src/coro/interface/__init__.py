@@ -59,7 +59,7 @@ class Coroutine(Protocol):
     def schedule(self, value: Any = None) -> None: ...
     def raise_exception(
         self,
-        the_exception: BaseException | type[BaseException],
+        exc: BaseException | type[BaseException],
         force: bool = True,
         cancel_start: bool = False,
     ) -> None: ...
