@@ -189,7 +189,7 @@ def forks():
     {end}
 co = coro.spawn(forks)
 co.join()
-print(wait_for(co.result()))
+print(wait_for(co.result()), flush=True)  # or the next child has it to flush too
 """)
         assert int(out) == status
 
@@ -205,7 +205,7 @@ def forks(end):
 for end in (lambda: 1 / 0, lambda: sys.exit("last" + " words")):
     co = coro.spawn(forks, end)
     co.join()
-    print(wait_for(co.result()))
+    print(wait_for(co.result()), flush=True)  # or the next child has it to flush too
 """
         )
         status, out, err = program.end()
@@ -328,7 +328,7 @@ def forks():
 def other():
     co = coro.spawn(forks)
     co.join()
-    print(wait_for(co.result()))
+    print(wait_for(co.result()), flush=True)  # or the next child has it to flush too
 
 coro.spawn(coro.sleep_relative, 60)
 coro.yield_slice()

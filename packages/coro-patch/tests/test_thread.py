@@ -181,9 +181,10 @@ def test_started_from_a_real_thread_it_runs_here(emulated: None) -> None:
     seen = []
 
     def in_real_thread() -> None:
-        thread = threading.Thread(target=lambda: seen.append(original_ident()))
-        thread.start()
-        thread.join()
+        done = threading.Lock()
+        done.acquire()
+        _thread.start_new_thread(lambda: (seen.append(original_ident()), done.release()), ())
+        done.acquire()
         seen.append(original_ident())
         here.wake(me)
 
