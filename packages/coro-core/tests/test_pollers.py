@@ -408,3 +408,27 @@ def test_a_signal_ends_the_poll(name, start):
     program.wait_until_asleep()
     program.signal(signal.SIGUSR1)
     assert program.end() == (0, "handled\n", "")
+
+
+@pytest.mark.parametrize("name", POLLERS)
+@pytest.mark.parametrize("who", ["main", "a worker between two coroutines"])
+def test_one_that_fails_tells_main_and_does_not_spin(name, who, start):
+    program = start(
+        """
+        import os, sys, coro
+        def close_all():
+            os.closerange(3, 256)
+        if sys.argv[1] == "main":
+            coro.current()
+            close_all()
+        else:
+            coro.spawn(close_all)
+        try:
+            coro.sleep_relative(3600)
+        except OSError as error:
+            print(os.strerror(error.errno))
+        """,
+        who,
+        **{ENVIRONMENT_VARIABLE: name},
+    )
+    assert program.end(timeout=20) == (0, "Bad file descriptor\n", "")

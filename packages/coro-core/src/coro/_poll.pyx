@@ -9,7 +9,7 @@ poll calls regular files always ready by itself.
 """
 
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
-from libc.errno cimport EINTR, errno
+from libc.errno cimport EBADF, EINTR, errno
 from libc.stdint cimport int64_t, uint32_t
 
 from coro._descriptors cimport Descriptor, FdWaiter
@@ -70,6 +70,8 @@ cdef class PollPoller(Poller):
             if errno == EINTR:
                 return INTERRUPTED
             raise OSError(errno, f"poll: {os.strerror(errno)}")
+        if n and self.list[0].revents & POLLNVAL:
+            raise OSError(EBADF, "poll: the pipe that wakes the scheduler was closed by somebody else")
         if n and self.list[0].revents:
             self.drain_wakes()
             n -= 1

@@ -888,6 +888,9 @@ cdef class Scheduler:
             timeout = 0
         if timeout and self.virtual:
             timeout = 0 if len(self.timers) else -1
+        # Before the poll: if that fails, whoever is told must have a turn before the next.
+        self.last_tick = coro_clock_tick()
+        self.turn_left = SWITCHES_A_TURN
         try:
             self.asleep = timeout != 0
             count = self.poller.poll(timeout)
@@ -1151,7 +1154,8 @@ cdef class Scheduler:
 
 
 cdef int abandon(coro co) except -1:
-    co.exception = DeadCoroutine(f"{co.get_name()!r} was left behind in the parent by fork()")
+    # Not by its name, which code of the program may have to tell.
+    co.exception = DeadCoroutine(f"coroutine {co.id} was left behind in the parent by fork()")
     co.state = DONE
     co.in_queue = False
     co.joiners = None
