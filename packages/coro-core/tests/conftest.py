@@ -1,7 +1,6 @@
-"""What all tests of coro-core share: nothing may be left behind, and nothing may hang."""
+"""What all tests of coro-core share: nothing may be left behind."""
 
 import contextlib
-import faulthandler
 import os
 import subprocess
 import sys
@@ -27,32 +26,9 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("coro-core")
 
-LONGEST_TEST = 60  # seconds; the process is ended with the stacks of all threads
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    # pytest puts a file in the place of stderr; the stacks should go to the real one.
-    capture = config.pluginmanager.getplugin("capturemanager")
-    if capture is not None:
-        capture.suspend_global_capture(in_=True)
-    real_stderr = os.dup(2)
-    if capture is not None:
-        capture.resume_global_capture()
-    config.stash[STDERR] = real_stderr
-
-
-STDERR = pytest.StashKey[int]()
-
 
 @pytest.fixture(autouse=True)
-def no_hang(request: pytest.FixtureRequest) -> Iterator[None]:
-    faulthandler.dump_traceback_later(LONGEST_TEST, exit=True, file=request.config.stash[STDERR])
-    yield
-    faulthandler.cancel_dump_traceback_later()
-
-
-@pytest.fixture(autouse=True)
-def no_leaks(no_hang: None) -> Iterator[None]:
+def no_leaks() -> Iterator[None]:
     """Coroutines, timers, registrations and descriptors return to what they were."""
     with leak_check():
         yield

@@ -4,8 +4,6 @@
 Python, and so has to be true of the emulation.
 """
 
-import faulthandler
-import os
 import subprocess
 import sys
 import textwrap
@@ -27,29 +25,9 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("coro-patch")
 
-LONGEST_TEST = 120  # seconds; the process is ended with the stacks of all threads
-STDERR = pytest.StashKey[int]()
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    # pytest puts a file in the place of stderr; the stacks should go to the real one.
-    capture = config.pluginmanager.getplugin("capturemanager")
-    if capture is not None:
-        capture.suspend_global_capture(in_=True)
-    config.stash[STDERR] = os.dup(2)
-    if capture is not None:
-        capture.resume_global_capture()
-
 
 @pytest.fixture(autouse=True)
-def no_hang(request: pytest.FixtureRequest) -> Iterator[None]:
-    faulthandler.dump_traceback_later(LONGEST_TEST, exit=True, file=request.config.stash[STDERR])
-    yield
-    faulthandler.cancel_dump_traceback_later()
-
-
-@pytest.fixture(autouse=True)
-def no_leaks(no_hang: None) -> Iterator[None]:
+def no_leaks() -> Iterator[None]:
     with leak_check():
         yield
         wait_for_real_threads()
@@ -58,7 +36,7 @@ def no_leaks(no_hang: None) -> Iterator[None]:
 def wait_for_real_threads() -> None:
     """A real thread that has done its work still has its scheduler for a moment."""
     tasks = Path("/proc/self/task")
-    # Beside the main thread there is that of faulthandler.dump_traceback_later().
+    # Beside the main thread there is that of pytest's watchdog (faulthandler_timeout).
     while tasks.exists() and len(list(tasks.iterdir())) > 2:
         coro.sleep_relative(1e-3)
 
