@@ -32,10 +32,11 @@ def test_wrong_states_are_one_family():
 
 def test_closed_is_ebadf():
     error = coro.ClosedError("gone")
-    assert isinstance(error, OSError)
+    assert isinstance(error, coro.oserrors.EBADF)
     assert error.errno == errno.EBADF
     assert error.strerror == "gone"
     assert coro.ClosedError(5, "io").errno == 5
+    assert coro.ClosedError().errno == errno.EBADF
 
 
 @pytest.mark.parametrize(

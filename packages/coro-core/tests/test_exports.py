@@ -86,7 +86,7 @@ class TestMissing:
         assert "broken" not in vars(coro)
 
     def test_submodules_import_in_any_order(self, run):
-        for module in ("interface", "testing", "errors", "_exports", "_capi"):
+        for module in ("interface", "testing", "errors", "oserrors", "_exports", "_capi"):
             run(f"from coro import {module}")
             run(f"import coro.{module}")
 

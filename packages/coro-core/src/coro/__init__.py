@@ -9,6 +9,7 @@ core stand here, and any other name is looked up among the installed distributio
 
 from typing import TYPE_CHECKING, Any
 
+from coro import oserrors
 from coro._failures import set_exception_notifier
 from coro._loop import coro_is_running, event_loop, set_exit, set_print_exit_string
 from coro._scheduler import (
@@ -65,6 +66,7 @@ __all__ = [
     "new",
     "now",
     "now_usec",
+    "oserrors",
     "schedule",
     "set_exception_notifier",
     "set_exit",
@@ -135,19 +137,40 @@ if TYPE_CHECKING:  # what __getattr__ finds at run time, if it is installed
         uninstall_thread_emulation as uninstall_thread_emulation,
     )
     from coro_sock import (
+        fd_sock as fd_sock,
+    )
+    from coro_sock import (
+        file_sock as file_sock,
+    )
+    from coro_sock import (
+        fromfd as fromfd,
+    )
+    from coro_sock import (
         get_live_sockets as get_live_sockets,
     )
     from coro_sock import (
         has_ipv6 as has_ipv6,
     )
     from coro_sock import (
+        make_socket as make_socket,
+    )
+    from coro_sock import (
         sock as sock,
+    )
+    from coro_sock import (
+        socketpair as socketpair,
     )
     from coro_sock import (
         tcp6_sock as tcp6_sock,
     )
     from coro_sock import (
         tcp_sock as tcp_sock,
+    )
+    from coro_sock import (
+        udp6_sock as udp6_sock,
+    )
+    from coro_sock import (
+        udp_sock as udp_sock,
     )
     from coro_sock import (
         unix_sock as unix_sock,

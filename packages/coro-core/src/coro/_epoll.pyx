@@ -21,11 +21,9 @@ from posix.unistd cimport close as c_close
 
 from coro._descriptors cimport Descriptors
 from coro._poller cimport (
-    EVENTS_ROOM, HUNG_UP, INTERRUPTED, REGISTERED, UNKNOWN, UNPOLLABLE, Poller,
+    EVENTS_ROOM, HUNG_UP, INTERRUPTED, REGISTERED, UNKNOWN, UNPOLLABLE, Poller, system_error,
 )
 from coro.interface.capi cimport CORO_READ, CORO_WRITE
-
-import os
 
 from coro.errors import ClosedError
 
@@ -54,10 +52,10 @@ cdef class EpollPoller(Poller):
     def __cinit__(self, Descriptors descriptors not None):
         self.epoll = epoll_create1(EPOLL_CLOEXEC)
         if self.epoll < 0:
-            raise OSError(errno, f"cannot make an epoll descriptor: {os.strerror(errno)}")
+            raise system_error(errno, "cannot make an epoll descriptor")
         self.has_epoll = True
         if self.control(EPOLL_CTL_ADD, self.wake_reader, 0) < 0:
-            raise OSError(errno, os.strerror(errno))
+            raise system_error(errno, "cannot watch the pipe that wakes the scheduler")
 
     def __dealloc__(self):
         if self.has_epoll:
@@ -86,7 +84,7 @@ cdef class EpollPoller(Poller):
     cdef int discard(self, int fd, bint stays_open) except -1:
         if stays_open and self.control(EPOLL_CTL_DEL, fd, 0) < 0:
             if errno != ENOENT and errno != EBADF:  # closed already is as good
-                raise OSError(errno, os.strerror(errno))
+                raise system_error(errno, "EPOLL_CTL_DEL")
         return 0
 
     cdef int poll(self, int64_t timeout) except -2:
@@ -101,7 +99,7 @@ cdef class EpollPoller(Poller):
         if n < 0:
             if errno == EINTR:
                 return INTERRUPTED
-            raise OSError(errno, f"epoll_wait: {os.strerror(errno)}")
+            raise system_error(errno, "epoll_wait")
         for i in range(n):
             bits = self.buffer[i].events
             if <int> <uint32_t> self.buffer[i].data.u64 == self.wake_reader:
@@ -127,8 +125,9 @@ cdef class EpollPoller(Poller):
         return epoll_ctl(self.epoll, op, fd, &event)
 
     cdef int refused(self, int fd) except -1:
-        if errno == EPERM:
+        cdef int number = errno
+        if number == EPERM:
             return UNPOLLABLE
-        if errno == EBADF:
+        if number == EBADF:
             raise ClosedError(f"descriptor {fd} is closed")
-        raise OSError(errno, f"cannot watch descriptor {fd}: {os.strerror(errno)}")
+        raise system_error(number, f"cannot watch descriptor {fd}")

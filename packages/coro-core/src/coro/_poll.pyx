@@ -13,10 +13,8 @@ from libc.errno cimport EBADF, EINTR, errno
 from libc.stdint cimport int64_t, uint32_t
 
 from coro._descriptors cimport Descriptor, FdWaiter
-from coro._poller cimport EVENTS_ROOM, HUNG_UP, INTERRUPTED, REGISTERED, Poller
+from coro._poller cimport EVENTS_ROOM, HUNG_UP, INTERRUPTED, REGISTERED, Poller, system_error
 from coro.interface.capi cimport CORO_READ, CORO_WRITE
-
-import os
 
 from coro.errors import ClosedError
 
@@ -69,9 +67,9 @@ cdef class PollPoller(Poller):
         if n < 0:
             if errno == EINTR:
                 return INTERRUPTED
-            raise OSError(errno, f"poll: {os.strerror(errno)}")
+            raise system_error(errno, "poll")
         if n and self.list[0].revents & POLLNVAL:
-            raise OSError(EBADF, "poll: the pipe that wakes the scheduler was closed by somebody else")
+            raise system_error(EBADF, "poll: the pipe that wakes the scheduler was closed by somebody else")
         if n and self.list[0].revents:
             self.drain_wakes()
             n -= 1

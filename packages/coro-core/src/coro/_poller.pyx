@@ -33,8 +33,17 @@ write to it as well: there the byte is the signal's number, from `wake` it is 0.
 from libc.errno cimport errno
 from posix.unistd cimport close as c_close, read as c_read, write as c_write
 
+import os
+
+from coro import oserrors
+
 cdef extern from "_platform.h":
     int coro_pipe(int ends[2])
+
+
+cdef object system_error(int number, str what):
+    """The exception for an error number: `what` went wrong, then the system's words."""
+    return oserrors.class_of(number)(number, f"{what}: {os.strerror(number)}")
 
 
 cdef class Poller:
@@ -44,7 +53,7 @@ cdef class Poller:
         cdef int ends[2]
         self.descriptors = descriptors
         if coro_pipe(ends) < 0:
-            raise OSError(errno, "cannot make the pipe that wakes the scheduler")
+            raise system_error(errno, "cannot make the pipe that wakes the scheduler")
         self.wake_reader, self.wake_writer = ends[0], ends[1]
         self.has_pipe = True
 

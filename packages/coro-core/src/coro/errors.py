@@ -1,7 +1,7 @@
 """The exceptions of coro.
 
 What belongs here: every exception that coro itself raises, with nothing but its
-meaning. Exceptions of the operating system stay `OSError`.
+meaning. The errors of the operating system are in `coro.oserrors`.
 
 `Interrupted` and what derives from it tell a coroutine to stop what it waits for.
 They derive from `BaseException`, so that an ``except Exception`` around a
@@ -11,6 +11,8 @@ exceptions.
 
 import builtins
 import errno
+
+from coro import oserrors
 
 __all__ = [
     "ClosedError",
@@ -57,10 +59,10 @@ class NotStartedError(ScheduleError):
     """The coroutine was created with `new` and has not been started."""
 
 
-class ClosedError(OSError):
+class ClosedError(oserrors.EBADF):
     """The descriptor is closed, or was closed while the coroutine waited on it.
 
-    It is an `OSError` with ``errno`` set to ``EBADF``.
+    It is `oserrors.EBADF`, so an `OSError` with ``errno`` set to ``EBADF``.
     """
 
     def __init__(self, *args: object) -> None:
