@@ -99,7 +99,7 @@ def test_connect_waits_for_a_full_backlog_of_a_unix_socket(tmp_path: Path) -> No
     first.connect(listener.getsockname())
     connecting = coro.spawn(second.connect, listener.getsockname())
     until_blocked(connecting)
-    assert connecting.waiting == ("connect", None)
+    assert connecting.waiting == ("connect", second)
     accepted = [listener.accept()[0], listener.accept()[0]]
     connecting.join()
     connecting.result()
@@ -337,7 +337,7 @@ def test_closing_wakes_all_who_wait(pair: tuple[sock, sock]) -> None:
     server.close()
     for reader in readers:
         reader.join()
-        with pytest.raises(coro.ClosedError, match=f"descriptor {fd} was closed"):
+        with pytest.raises(coro.ClosedError, match=f"descriptor {fd}\\b"):
             reader.result()
 
 

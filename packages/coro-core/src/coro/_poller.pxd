@@ -25,6 +25,9 @@ cdef struct PollEvent:
     int events
 
 
+cdef object system_error(int number, str what)
+
+
 cdef class Poller:
     cdef Descriptors descriptors
     cdef PollEvent events[EVENTS_ROOM]

@@ -12,6 +12,10 @@ path, or on Linux a name that begins with a zero byte (unix(7)).
 
 from libc.string cimport memcpy, memset
 
+from coro_sock._platform cimport (
+    AF_INET, AF_INET6, AF_UNIX, htonl, htons, inet_ntop, inet_pton, ntohl, ntohs,
+)
+
 import os
 
 cdef extern from "_platform.h":
@@ -195,6 +199,25 @@ cdef object unparse_unix(const Address *address):
     if path[0] == 0:  # abstract: all of it counts, zero bytes too
         return os.fsdecode(path[:length])
     return os.fsdecode(path[:length].partition(b"\0")[0])
+
+
+cdef object unparse_peer(int family, const Address *address):
+    """The same for who sent something, whom the kernel need not name: ``""`` for an unnamed
+    UNIX socket, else None."""
+    if address.size == 0 and family != AF_UNIX:
+        return None
+    return unparse(address)
+
+
+cdef object in_our_form(int family, object address):
+    """An address from Python's own socket, in the form in which this module gives it."""
+    cdef Address parsed
+    if family == AF_UNIX:
+        return "" if address is None else os.fsdecode(address)
+    if address is None or family != AF_INET and family != AF_INET6:
+        return address
+    parse(family, address, &parsed)
+    return unparse(&parsed)
 
 
 def round_trip(int family, address):

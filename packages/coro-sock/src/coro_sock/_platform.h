@@ -1,4 +1,9 @@
-/* What differs between operating systems in the socket calls, in one place. */
+/* What differs between operating systems in the socket calls, in one place.
+ *
+ * Cython sources see what stands here through _platform.pxd; none of them asks which
+ * system it runs on. A facility that the platform lacks is still declared and fails as
+ * the kernel would.
+ */
 #ifndef CORO_SOCK_PLATFORM_H
 #define CORO_SOCK_PLATFORM_H
 
@@ -9,18 +14,30 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <linux/sockios.h>
+#include <sys/sendfile.h>
+#endif
 
 /* Where there is no MSG_NOSIGNAL, Python's ignoring of SIGPIPE does. */
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0
+#endif
+#ifndef MSG_ERRQUEUE
+#define MSG_ERRQUEUE 0
 #endif
 
 /* Linux: hands a TCP socket over to an upper protocol, such as the kernel's TLS. */
@@ -28,6 +45,20 @@
 #define TCP_ULP 31
 #endif
 
+#ifndef IOV_MAX
+#define IOV_MAX 16 /* the least that POSIX allows */
+#endif
+
+/* The type flags that socket(2) takes beside the type itself. */
+#if defined(SOCK_NONBLOCK) && defined(SOCK_CLOEXEC)
+#define CORO_TYPE_FLAGS (SOCK_NONBLOCK | SOCK_CLOEXEC)
+#else
+#define CORO_TYPE_FLAGS 0
+#endif
+
+/* ------------------------------------------------------------ making them -- */
+
+/* Let it not block. */
 static inline int
 coro_fd_setup(int fd)
 {
@@ -37,50 +68,207 @@ coro_fd_setup(int fd)
     return mode & O_NONBLOCK ? 0 : fcntl(fd, F_SETFL, mode | O_NONBLOCK);
 }
 
-/* A socket that does not block and is not inherited. */
+/* The same for a new one, which is not inherited either; `fd`, or -1 and it is closed. */
+static inline int
+coro_fd_setup_new(int fd)
+{
+    int saved;
+    if (fd < 0 || (fcntl(fd, F_SETFD, FD_CLOEXEC) >= 0 && coro_fd_setup(fd) >= 0))
+        return fd;
+    saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
+}
+
 static inline int
 coro_socket(int domain, int type, int protocol)
 {
-#if defined(SOCK_NONBLOCK) && defined(SOCK_CLOEXEC)
-    return socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+#if CORO_TYPE_FLAGS
+    return socket(domain, type | CORO_TYPE_FLAGS, protocol);
 #else
-    int fd = socket(domain, type, protocol);
-    if (fd >= 0 && (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || coro_fd_setup(fd) < 0)) {
-        close(fd);
+    return coro_fd_setup_new(socket(domain, type, protocol));
+#endif
+}
+
+static inline int
+coro_socketpair(int domain, int type, int protocol, int ends[2])
+{
+#if CORO_TYPE_FLAGS
+    return socketpair(domain, type | CORO_TYPE_FLAGS, protocol, ends);
+#else
+    if (socketpair(domain, type, protocol, ends) < 0)
         return -1;
-    }
-    return fd;
+    ends[0] = coro_fd_setup_new(ends[0]);
+    ends[1] = coro_fd_setup_new(ends[1]);
+    if (ends[0] >= 0 && ends[1] >= 0)
+        return 0;
+    if (ends[0] >= 0 || ends[1] >= 0)
+        close(ends[0] >= 0 ? ends[0] : ends[1]);
+    return -1;
 #endif
 }
 
 static inline int
 coro_accept(int listener, struct sockaddr *address, socklen_t *size)
 {
-#if defined(SOCK_NONBLOCK) && defined(SOCK_CLOEXEC)
-    return accept4(listener, address, size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+#if CORO_TYPE_FLAGS
+    return accept4(listener, address, size, CORO_TYPE_FLAGS);
 #else
-    int fd = accept(listener, address, size);
-    if (fd >= 0 && (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || coro_fd_setup(fd) < 0)) {
-        close(fd);
-        return -1;
-    }
-    return fd;
+    return coro_fd_setup_new(accept(listener, address, size));
 #endif
 }
 
-/* The type flags that socket(2) takes beside the type itself. */
-#if defined(SOCK_NONBLOCK) && defined(SOCK_CLOEXEC)
-#define CORO_TYPE_FLAGS (SOCK_NONBLOCK | SOCK_CLOEXEC)
-#else
-#define CORO_TYPE_FLAGS 0
-#endif
-
-/* Raise the OSError of errno, of the subclass that fits it; always -1. */
 static inline int
-coro_raise_errno(void)
+coro_dup(int fd)
 {
-    PyErr_SetFromErrno(PyExc_OSError);
+    return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
+/* After an attempt to connect has failed. The kernel sees that it has when connect(2) is
+ * called again, and says ECONNABORTED then, unless it is told that all is over. */
+static inline void
+coro_unconnect(int fd)
+{
+#ifdef __linux__
+    struct sockaddr nobody;
+    memset(&nobody, 0, sizeof(nobody));
+    nobody.sa_family = AF_UNSPEC;
+    (void)connect(fd, &nobody, sizeof(nobody));
+#else
+    (void)fd;
+#endif
+}
+
+/* ---------------------------------------------------------- what they are -- */
+
+/* 1 if it is a socket, 0 if another file; -1 and errno. */
+static inline int
+coro_is_socket(int fd)
+{
+    struct stat status;
+    return fstat(fd, &status) < 0 ? -1 : S_ISSOCK(status.st_mode) != 0;
+}
+
+/* An option that is an int; `otherwise` where it cannot be had. */
+static inline int
+coro_int_option(int fd, int level, int option, int otherwise)
+{
+    int value = otherwise;
+    socklen_t size = sizeof(value);
+    return getsockopt(fd, level, option, &value, &size) < 0 ? otherwise : value;
+}
+
+static inline int
+coro_socket_domain(int fd)
+{
+#ifdef SO_DOMAIN
+    return coro_int_option(fd, SOL_SOCKET, SO_DOMAIN, AF_UNSPEC);
+#else
+    struct sockaddr_storage address;
+    socklen_t size = sizeof(address);
+    return getsockname(fd, (struct sockaddr *)&address, &size) < 0 ? AF_UNSPEC
+                                                                     : address.ss_family;
+#endif
+}
+
+static inline int
+coro_socket_type(int fd)
+{
+    return coro_int_option(fd, SOL_SOCKET, SO_TYPE, 0);
+}
+
+static inline int
+coro_socket_protocol(int fd)
+{
+#ifdef SO_PROTOCOL
+    return coro_int_option(fd, SOL_SOCKET, SO_PROTOCOL, 0);
+#else
+    return 0;
+#endif
+}
+
+/* ------------------------------------------------- how much is there to do -- */
+
+/* 1 if a read, or a write, would not wait now; 0 if it would; -1 and errno. */
+static inline int
+coro_is_ready(int fd, int for_writing)
+{
+    struct pollfd one;
+    int n;
+    one.fd = fd;
+    one.events = for_writing ? POLLOUT : POLLIN;
+    one.revents = 0;
+    do
+        n = poll(&one, 1, 0);
+    while (n < 0 && errno == EINTR);
+    if (n > 0 && one.revents & POLLNVAL) {
+        errno = EBADF;
+        return -1;
+    }
+    return n;
+}
+
+/* How many bytes can be read, of a listener how many connections accepted. What the
+ * kernel counts for no file of this kind is 1: something. */
+static inline long
+coro_readable_amount(int fd)
+{
+    int amount = 0;
+#ifdef SO_ACCEPTCONN
+    if (coro_int_option(fd, SOL_SOCKET, SO_ACCEPTCONN, 0)) {
+#if defined(__linux__)
+        struct tcp_info info; /* of a listener, tcpi_unacked is its queue */
+        socklen_t size = sizeof(info);
+        if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_unacked)
+            return (long)info.tcpi_unacked;
+#endif
+        return 1;
+    }
+#endif
+    return ioctl(fd, FIONREAD, &amount) < 0 ? 1 : amount;
+}
+
+/* How many bytes there is room for, by the kernel's own accounts: it counts its
+ * overhead too, so this is an estimate. At least 1. */
+static inline long
+coro_writable_amount(int fd, int is_socket)
+{
+    long room = 0;
+    int used = 0;
+    if (is_socket) {
+        room = coro_int_option(fd, SOL_SOCKET, SO_SNDBUF, 0);
+#if defined(SIOCOUTQ)
+        if (ioctl(fd, SIOCOUTQ, &used) == 0)
+            room -= used;
+#elif defined(FIONWRITE)
+        if (ioctl(fd, FIONWRITE, &used) == 0)
+            room -= used;
+#endif
+    }
+#ifdef F_GETPIPE_SZ
+    else if ((room = fcntl(fd, F_GETPIPE_SZ)) > 0 && ioctl(fd, FIONREAD, &used) == 0)
+        room -= used;
+#endif
+    return room > 1 ? room : 1;
+}
+
+/* ---------------------------------------------------------------- sendfile -- */
+
+/* sendfile(2), which moves *offset on. ENOSYS where it is missing or different. */
+static inline ssize_t
+coro_sendfile(int fd, int source, int64_t *offset, size_t count)
+{
+#ifdef __linux__
+    off_t at = (off_t)*offset;
+    ssize_t n = sendfile(fd, source, &at, count);
+    *offset = at;
+    return n;
+#else
+    (void)fd, (void)source, (void)offset, (void)count;
+    errno = ENOSYS;
     return -1;
+#endif
 }
 
 #endif /* CORO_SOCK_PLATFORM_H */

@@ -1,86 +1,44 @@
 """The class `sock`: a socket whose methods look blocking and let other coroutines run.
 
-What belongs here: the life of a socket and its stream operations. Addresses are parsed
-in `_addresses`, names looked up in `_resolver`.
-
-Every operation has one shape: try; if the kernel says EAGAIN, wait; try again. The try
-comes first, because most succeed. Three things are worth knowing:
-
-- The descriptor never blocks (O_NONBLOCK), and the poller is told of it once, when an
-  operation first has to wait. `open_fd` and `close_fd` announce where its life begins and
-  ends, so that a number which the kernel gives out again is not mistaken for the old one.
-- When a read from a TCP socket returns less than was asked for, the socket is empty
-  (epoll(7)). The next read then waits at once instead of trying in vain. An end of file,
-  an error or urgent data switches this off, and it is never used for UNIX sockets, where
-  a read also stops at a message that carries descriptors.
-- Before an operation is tried, the coroutine's budget of selfish acts is charged, and it
-  may have to let others run first. Nothing has been read or written at that point, so
-  an interrupt there loses nothing.
+What belongs here: its methods, their arguments and what is said about them. What they do is
+in the modules that they call: `_descriptor` (how all of them wait), `_stream`, `_vectored`,
+`_datagram`, `_ancillary`, `_connections`, `_readiness`, `_sendfile`, `_makefile`.
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.bytes cimport (
-    PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE,
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.errno cimport EAGAIN
+from libc.stdint cimport INT64_MAX
+
+from coro.interface.capi cimport CORO_READ, CORO_WRITE
+from coro_sock cimport (
+    _ancillary, _connections, _datagram, _foreign, _platform, _readiness, _sendfile, _stream, _vectored,
 )
-from libc.errno cimport (
-    EAGAIN, EALREADY, ECONNABORTED, ECONNRESET, EINPROGRESS, EINTR, ENOTCONN, errno,
-)
-from cpython.ref cimport Py_DECREF, PyObject
-from libc.stdint cimport int64_t
-from libc.string cimport memcpy
-
-from coro.interface.capi cimport (
-    CORO_ANNOUNCED, CORO_FOREVER, CORO_READ, CORO_TRIED, CORO_WRITE, CoroCAPI, Coro_Import,
-)
-from coro_sock._addresses cimport (
-    AF_INET, AF_INET6, AF_UNIX, NEEDS_RESOLVING, Address, parse, sockaddr, socklen_t, unparse,
+from coro_sock._addresses cimport NEEDS_RESOLVING, Address, parse
+from coro_sock._descriptor cimport Descriptor, live_descriptors
+from coro_sock._errors cimport raise_errno
+from coro_sock._platform cimport (
+    CORO_TYPE_FLAGS, IPPROTO_TCP, SO_REUSEADDR, SOL_SOCKET, TCP_ULP, c_getsockopt, c_listen, c_setsockopt,
+    c_shutdown, coro_dup, coro_fd_setup, coro_is_socket, coro_socket, coro_socket_domain,
+    coro_socket_protocol, coro_socket_type, coro_socketpair, socklen_t,
 )
 
-from coro.errors import ClosedError
-from coro_sock import _resolver
+import os
 
-cdef extern from *:
-    const char *CORO_DISTRIBUTION  # "coro-sock 1.2.3", from the build
-
-cdef extern from "_platform.h":
-    const int SOCK_STREAM, SOL_SOCKET, SO_ERROR, SO_REUSEADDR
-    const int IPPROTO_TCP, TCP_ULP, MSG_NOSIGNAL, CORO_TYPE_FLAGS
-    int coro_socket(int domain, int type, int protocol)
-    int coro_accept(int listener, sockaddr *address, socklen_t *size)
-    int coro_fd_setup(int fd)
-    int coro_raise_errno() except -1
-    int c_bind "bind"(int fd, const sockaddr *address, socklen_t size)
-    int c_connect "connect"(int fd, const sockaddr *address, socklen_t size)
-    int c_listen "listen"(int fd, int backlog)
-    int c_shutdown "shutdown"(int fd, int how)
-    int c_close "close"(int fd)
-    int c_getsockname "getsockname"(int fd, sockaddr *address, socklen_t *size)
-    int c_getpeername "getpeername"(int fd, sockaddr *address, socklen_t *size)
-    int c_getsockopt "getsockopt"(int fd, int level, int name, void *value, socklen_t *size)
-    int c_setsockopt "setsockopt"(int fd, int level, int name, const void *value, socklen_t size)
-    ssize_t c_recv "recv"(int fd, void *buffer, size_t size, int flags)
-    ssize_t c_send "send"(int fd, const void *buffer, size_t size, int flags)
-
-cdef extern from "Python.h":
-    # Raw pointers, because a bytes object can be shrunk only while it has one owner.
-    PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *data, Py_ssize_t size) except NULL
-    char *bytes_start "PyBytes_AS_STRING"(PyObject *made)
-    int shrink_bytes "_PyBytes_Resize"(PyObject **made, Py_ssize_t size) except -1
+from coro_consts import AF, SOCK
+from coro_sock import _makefile, _resolver
 
 cdef enum:
-    LONGEST_OPTION = 1024           # bytes, as in Python's socket module
-    FIRST_BACKOFF = 1_000_000       # ns
-    LONGEST_BACKOFF = 50_000_000    # ns
+    LONGEST_OPTION = 1024  # bytes, as in Python's socket module
 
-cdef const CoroCAPI *core = Coro_Import(CORO_DISTRIBUTION)
-cdef Py_ssize_t scratch_size
-core.scratch(&scratch_size)
-
-cdef Py_ssize_t live_sockets = 0
+AF_UNSPEC = _platform.AF_UNSPEC
 
 
-cdef class sock:
+cdef class sock(Descriptor):
     """A socket. Methods that cannot go on let other coroutines run meanwhile.
+
+    Several coroutines may use one socket, for reading and for writing at once: they are
+    served in the order in which they came.
 
     Args:
         domain: the address family, an `AF`; `AF.INET` if not given.
@@ -93,40 +51,31 @@ cdef class sock:
         fd: the number of the descriptor; -1 once it is closed.
         orig_fd: the number that it had.
         domain, stype, protocol: as given.
+        family, type, proto: the same, by the names and types that Python's sockets have.
 
     Raises:
         OSError: the system refuses (socket(2)).
     """
 
-    def __cinit__(self):
-        global live_sockets
-        live_sockets += 1
-        self.fd = self.orig_fd = -1
-
-    def __init__(self, int domain=AF_INET, int stype=SOCK_STREAM, int protocol=0, int fd=-1):
+    def __init__(
+            self, int domain=_platform.AF_INET, int stype=_platform.SOCK_STREAM, int protocol=0, int fd=-1):
+        cdef int is_socket = 1
         if self.orig_fd != -1:
             raise RuntimeError("this socket was initialized before")
+        if fd < -1:
+            raise ValueError(f"fd must be a descriptor, or -1 to make a new one, not {fd}")
         self.domain = domain
         self.stype = stype & ~CORO_TYPE_FLAGS
         self.protocol = protocol
-        if fd < 0:
+        if fd == -1:
             fd = coro_socket(domain, self.stype, protocol)
             if fd < 0:
-                coro_raise_errno()
-        elif coro_fd_setup(fd) < 0:
-            coro_raise_errno()
-        self.own(fd)
-
-    def __dealloc__(self):
-        global live_sockets
-        live_sockets -= 1
-        if self.fd >= 0:
-            try:
-                core.close_fd(self.fd)
-            except Exception:
-                pass  # the thread's scheduler has ended, and with it who could wait
-            c_close(self.fd)
-            self.fd = -1
+                raise_errno()
+        else:
+            is_socket = coro_is_socket(fd)
+            if is_socket < 0 or coro_fd_setup(fd) < 0:
+                raise_errno()
+        self.own(fd, is_socket)
 
     def __repr__(self):
         return (f"<sock fd={self.fd} domain={self.domain} stype={self.stype}"
@@ -138,23 +87,22 @@ cdef class sock:
     def __exit__(self, *error):
         self.close()
 
+    @property
+    def family(self):
+        """The address family, an `AF` if it has a name there."""
+        return named(AF, self.domain)
+
+    @property
+    def type(self):
+        """The type, a `SOCK` if it has a name there."""
+        return named(SOCK, self.stype)
+
+    @property
+    def proto(self):
+        """The protocol, an int."""
+        return self.protocol
+
     # -- the descriptor
-
-    cdef int own(self, int fd) except -1:
-        self.fd = self.orig_fd = fd
-        self.empties_by_short_read = (
-            (self.domain == AF_INET or self.domain == AF_INET6)
-            and self.stype == SOCK_STREAM
-            and (self.protocol == 0 or self.protocol == IPPROTO_TCP))
-        return core.open_fd(fd)
-
-    cdef int open_fd(self) except -1:
-        """The descriptor, or ClosedError."""
-        if self.fd < 0:
-            raise ClosedError(
-                "the socket is closed" if self.orig_fd < 0 else
-                f"the socket is closed (it had descriptor {self.orig_fd})")
-        return self.fd
 
     def fileno(self):
         """The number of the descriptor; -1 once it is closed."""
@@ -166,23 +114,47 @@ cdef class sock:
 
     def close(self):
         """Close it. Who waits on it gets `ClosedError`. Safe to call again."""
-        cdef int fd = self.fd
-        if fd < 0:
-            return
-        self.fd = -1
-        self.kept = None
-        core.close_fd(fd)
-        # The number is free whatever close(2) says; EINTR must not be retried on Linux.
-        if c_close(fd) < 0 and errno != EINTR and errno != ECONNRESET:
-            coro_raise_errno()
+        self.close_fd()
 
     def detach(self):
         """Give up the descriptor without closing it. Returns its number; -1 if closed."""
-        cdef int fd = self.fd
-        if fd >= 0:
-            core.release_fd(fd)
-            self.fd = -1
-        return fd
+        return self.release_fd()
+
+    def dup(self):
+        """A new socket object with a new descriptor for the same open socket (dup(2)), of the
+        same domain, type and timeout."""
+        cdef sock made = self.__class__.__new__(self.__class__)
+        cdef int fd = coro_dup(self.open_fd())
+        if fd < 0:
+            raise_errno()
+        made.inherit(self, fd)
+        made.timeout = self.timeout
+        return made
+
+    def makefile(self, mode="r", int bufsize=-1, *, encoding=None, errors=None, newline=None):
+        """A file object over a `dup` of this socket.
+
+        What an interrupted `recv_exact` has left goes to a file that reads.
+
+        Args:
+            mode: as for the builtin `open`: "r", "w", "rw", and "b" for bytes.
+            bufsize: 0 for no buffer (bytes only), 1 for line buffering, or the size of the
+                buffer in bytes; -1 for the usual size.
+            encoding, errors, newline: as for `open`, for text.
+
+        Returns:
+            an object of the standard `io` classes. Closing it leaves this socket open.
+
+        Raises:
+            TypeError, ValueError: as `open`, of a mode or a size that makes no sense.
+            OSError: no descriptor is free, among others.
+        """
+        cdef sock copy
+        raw_mode, binary = _makefile.check(mode, bufsize)
+        copy = self.dup()
+        if "r" in raw_mode:
+            copy.kept, self.kept = self.kept, None
+        return _makefile.make(_makefile.SocketFile(copy, raw_mode), bufsize, binary, encoding, errors, newline)
 
     def shutdown(self, int how):
         """Shut down one or both halves of the connection (shutdown(2)); see `SHUT`.
@@ -191,53 +163,88 @@ cdef class sock:
             OSError: it is not connected, among others.
         """
         if c_shutdown(self.open_fd(), how) < 0:
-            coro_raise_errno()
+            raise_errno()
+
+    # -- timeouts
+
+    def settimeout(self, timeout):
+        """Let each operation take at most that long.
+
+        Args:
+            timeout: seconds; None for no limit, 0 to raise `BlockingIOError` rather than wait.
+
+        Raises:
+            ValueError: `timeout` is negative or not a number.
+            TypeError: it is of another type.
+        """
+        cdef double seconds
+        if timeout is None:
+            self.timeout = -1
+            return
+        if isinstance(timeout, (str, bytes)):
+            raise TypeError(f"timeout must be a number of seconds or None, not {timeout!r}")
+        seconds = timeout
+        if not seconds >= 0:
+            raise ValueError(f"timeout must be a number of seconds from 0 on, or None, not {timeout!r}")
+        self.timeout = INT64_MAX // 4 if seconds > 1e9 else <long long> (seconds * 1e9 + 0.5)
+        if seconds > 0 and self.timeout == 0:
+            self.timeout = 1
+
+    def gettimeout(self):
+        """The limit that `settimeout` has set, seconds; None if there is none."""
+        return None if self.timeout < 0 else self.timeout / 1e9
+
+    def setblocking(self, flag):
+        """``settimeout(None)`` if `flag` is true, else ``settimeout(0)``. Other coroutines run
+        during a wait in either case."""
+        self.timeout = -1 if flag else 0
+
+    def getblocking(self):
+        """Whether an operation may wait: False with a timeout of 0."""
+        return self.timeout != 0
+
+    def get_inheritable(self):
+        """Whether a program that is executed gets the descriptor; False unless it was set."""
+        return os.get_inheritable(self.open_fd())
+
+    def set_inheritable(self, inheritable):
+        """Set whether a program that is executed gets the descriptor."""
+        os.set_inheritable(self.open_fd(), bool(inheritable))
 
     # -- waiting
 
-    cdef int refused(self, int events) except -1:
-        """A call has failed: wait if it only has to be tried again, else raise."""
-        if errno == EINTR:
-            return 0
-        if errno != EAGAIN:
-            if self.fd < 0:
-                self.open_fd()
-            coro_raise_errno()
-        core.wait_fd(self.open_fd(), events | CORO_ANNOUNCED | CORO_TRIED, CORO_FOREVER)
-        return 0
+    def wait_for_read(self):
+        """Wait until something can be read.
 
-    cdef int before_read(self, int flags) except -1:
-        core.selfish_act()
-        if self.drained and flags == 0:
-            core.wait_fd(self.open_fd(), CORO_READ | CORO_ANNOUNCED, CORO_FOREVER)
-            self.drained = False
-        return 0
+        Returns:
+            how much: bytes (0 at the end of a stream; of datagrams, the size of the first
+            one), or of a socket that listens how many connections wait to be accepted. Where
+            the system does not tell, 1.
 
-    # -- reading
+        Raises:
+            OSError: the system's error; ClosedError: it is closed, or was meanwhile.
+        """
+        return _readiness.wait_until_ready(self, CORO_READ)
 
-    cdef int read_into(self, char *buffer, Py_ssize_t size, int flags) except -1:
-        """One successful recv(2) of at most `size` bytes, 2 GiB at the most."""
-        cdef ssize_t n
-        size = min(size, 0x7FFFFFFF)
-        while True:
-            n = c_recv(self.fd, buffer, size, flags)
-            if n >= 0:
-                self.drained = (self.empties_by_short_read and 0 < n < size and flags == 0)
-                return <int> n
-            self.refused(CORO_READ)
+    def wait_for_write(self):
+        """Wait until something can be written.
 
-    cdef bytes take_kept(self, Py_ssize_t size):
-        data = self.kept
-        self.kept = None if size >= len(data) else data[size:]
-        return data[:size]
+        Returns:
+            how many bytes there is room for, about: the system counts its own overhead too.
 
-    cdef Py_ssize_t give_kept(self, char *buffer, Py_ssize_t size) except -1:
-        data = self.take_kept(size)
-        memcpy(buffer, PyBytes_AS_STRING(data), len(data))
-        return len(data)
+        Raises:
+            as `wait_for_read`.
+        """
+        return _readiness.wait_until_ready(self, CORO_WRITE)
+
+    # -- receiving
 
     def recv(self, Py_ssize_t buffer_size, int flags=0):
         """Receive what has come, at most `buffer_size` bytes.
+
+        Args:
+            buffer_size: bytes.
+            flags: as in recv(2).
 
         Returns:
             the data; ``b""`` at the end of the stream.
@@ -245,41 +252,18 @@ cdef class sock:
         Raises:
             OSError: the system's error, such as `ConnectionResetError`.
             ClosedError: the socket is closed, or was closed meanwhile.
+            TimeoutError: it took longer than `settimeout` allows.
             ValueError: `buffer_size` is negative.
         """
-        cdef char *scratch
-        cdef Py_ssize_t room
-        cdef int n
         if buffer_size < 0:
-            raise ValueError(f"buffer_size must not be negative, but is {buffer_size}")
-        self.open_fd()
-        if self.kept is not None:
-            return self.take_kept(buffer_size)
-        self.before_read(flags)
-        if buffer_size <= scratch_size:
-            # Nothing can switch between the last recv(2) and the copy.
-            scratch = core.scratch(&room)
-            n = self.read_into(scratch, buffer_size, flags)
-            return PyBytes_FromStringAndSize(scratch, n)
-        return self.recv_large(buffer_size, flags)
-
-    cdef object recv_large(self, Py_ssize_t size, int flags):
-        cdef PyObject *made = new_bytes(NULL, size)
-        cdef int n
-        try:
-            n = self.read_into(bytes_start(made), size, flags)
-        except BaseException:
-            Py_DECREF(<object> made)
-            raise
-        if n != size:
-            shrink_bytes(&made, n)  # frees it if it fails
-        data = <object> made
-        Py_DECREF(data)
-        return data
+            refuse_negative("buffer_size", buffer_size)
+        return _stream.recv(self, buffer_size, flags)
 
     def read(self, Py_ssize_t buffer_size):
         """The same as `recv`."""
-        return self.recv(buffer_size)
+        if buffer_size < 0:
+            refuse_negative("buffer_size", buffer_size)
+        return _stream.recv(self, buffer_size, 0)
 
     def recv_into(self, buffer, Py_ssize_t nbytes=0, int flags=0):
         """Receive into a writable buffer.
@@ -299,16 +283,7 @@ cdef class sock:
         cdef Py_buffer view
         PyObject_GetBuffer(buffer, &view, PyBUF_WRITABLE)
         try:
-            if nbytes < 0:
-                raise ValueError(f"nbytes must not be negative, but is {nbytes}")
-            if nbytes > view.len:
-                raise ValueError(f"nbytes is {nbytes}, but the buffer has {view.len} bytes")
-            self.open_fd()
-            size = nbytes or view.len
-            if self.kept is not None:
-                return self.give_kept(<char *> view.buf, size)
-            self.before_read(flags)
-            return self.read_into(<char *> view.buf, size, flags)
+            return _stream.recv_into(self, <char *> view.buf, amount(&view, nbytes), flags)
         finally:
             PyBuffer_Release(&view)
 
@@ -322,34 +297,86 @@ cdef class sock:
             EOFError: the stream ended before; its argument is the data that came.
             others as `recv`.
         """
-        cdef object data
-        cdef char *start
-        cdef Py_ssize_t have = 0, wanted = bytes
-        cdef int n
-        if wanted < 0:
-            raise ValueError(f"bytes must not be negative, but is {wanted}")
-        self.open_fd()
-        if wanted == 0:
-            return b""
-        data = PyBytes_FromStringAndSize(NULL, wanted)
-        start = PyBytes_AS_STRING(data)
-        try:
-            if self.kept is not None:
-                have = self.give_kept(start, wanted)
-            while have < wanted:
-                self.before_read(0)
-                n = self.read_into(start + have, wanted - have, 0)
-                if n == 0:
-                    partial, have = start[:have], 0
-                    raise EOFError(partial)
-                have += n
-        except BaseException:
-            if have:
-                self.kept = start[:have]
-            raise
-        return data
+        if bytes < 0:
+            refuse_negative("bytes", bytes)
+        return _stream.recv_exact(self, bytes)
 
-    # -- writing
+    def readv(self, size_list):
+        """Receive into several buffers, until all are full or the stream ends.
+
+        Args:
+            size_list: the sizes of the buffers, bytes.
+
+        Returns:
+            a tuple of as many bytes objects of these sizes. If the stream ends before, only
+            those that were filled, the last one perhaps in part.
+
+        Raises:
+            as `recv_exact`, but for EOFError.
+        """
+        return _vectored.readv(self, size_list)
+
+    def recvfrom(self, Py_ssize_t buffer_size, int flags=0):
+        """Receive, and tell from whom.
+
+        Returns:
+            ``(data, address)``; of a connected stream the address is None.
+
+        Raises:
+            as `recv`.
+        """
+        if buffer_size < 0:
+            refuse_negative("buffer_size", buffer_size)
+        return _datagram.recvfrom(self, buffer_size, flags)
+
+    def recvfrom_into(self, buffer, Py_ssize_t nbytes=0, int flags=0):
+        """Receive into a writable buffer, and tell from whom.
+
+        Args:
+            as for `recv_into`.
+
+        Returns:
+            ``(number of bytes, address)``.
+
+        Raises:
+            as `recv_into`.
+        """
+        cdef Py_buffer view
+        cdef Py_ssize_t size
+        PyObject_GetBuffer(buffer, &view, PyBUF_WRITABLE)
+        try:
+            size = amount(&view, nbytes)
+            if _foreign.is_foreign(self):
+                return _foreign.retry(self, CORO_READ, flags, "recvfrom_into", (buffer, size, flags))
+            return _datagram.recvfrom_into(self, <char *> view.buf, size, flags)
+        finally:
+            PyBuffer_Release(&view)
+
+    def recvmsg(self, Py_ssize_t bufsize, Py_ssize_t ancbufsize=0, int flags=0):
+        """Receive with ancillary data: as `socket.socket.recvmsg`.
+
+        Returns:
+            ``(data, ancillary data, flags, address)``.
+
+        Raises:
+            as `recv`.
+        """
+        if bufsize < 0:
+            refuse_negative("bufsize", bufsize)
+        return _ancillary.recvmsg(self, bufsize, ancbufsize, flags)
+
+    def recvmsg_into(self, buffers, Py_ssize_t ancbufsize=0, int flags=0):
+        """Receive into several buffers, with ancillary data: as `socket.socket.recvmsg_into`.
+
+        Returns:
+            ``(number of bytes, ancillary data, flags, address)``.
+
+        Raises:
+            as `recv_into`.
+        """
+        return _ancillary.recvmsg_into(self, buffers, ancbufsize, flags)
+
+    # -- sending
 
     def send(self, data, int flags=0):
         """Send all of `data`.
@@ -359,57 +386,110 @@ cdef class sock:
             flags: as in send(2).
 
         Returns:
-            the number of bytes sent, which is the size of `data`.
+            the number of bytes sent, which is the size of `data`; it may be less only with a
+            timeout of 0.
 
         Raises:
             OSError: the system's error, such as `BrokenPipeError`.
             ClosedError: the socket is closed, or was closed meanwhile.
+            TimeoutError: it took longer than `settimeout` allows; a part may have been sent.
         """
-        cdef Py_buffer view
-        if PyBytes_CheckExact(data):
-            return self.send_all(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), flags)
-        PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
-        try:
-            return self.send_all(<const char *> view.buf, view.len, flags)
-        finally:
-            PyBuffer_Release(&view)
+        return _stream.send_data(self, data, flags)
 
     def sendall(self, data, int flags=0):
         """The same as `send`."""
-        return self.send(data, flags)
+        return _stream.send_data(self, data, flags)
 
     def write(self, data):
         """The same as `send`."""
-        return self.send(data)
+        return _stream.send_data(self, data, 0)
 
-    cdef object send_all(self, const char *data, Py_ssize_t size, int flags):
-        cdef Py_ssize_t sent = 0
-        cdef ssize_t n
-        self.open_fd()
-        core.selfish_act()
-        while True:
-            n = c_send(self.fd, data + sent, size - sent, flags | MSG_NOSIGNAL)
-            if n < 0:
-                self.refused(CORO_WRITE)
-                continue
-            sent += n
-            if sent >= size:
-                return sent
+    def writev(self, data):
+        """Send all of several buffers.
+
+        Args:
+            data: a sequence of contiguous objects with the buffer protocol.
+
+        Returns:
+            the number of bytes sent, which is the sum of their sizes.
+
+        Raises:
+            as `send`.
+        """
+        return _vectored.writev(self, data)
+
+    def sendto(self, data, address, flags=0):
+        """Send a message to an address.
+
+        Args:
+            data: any contiguous object with the buffer protocol.
+            address: to whom; a host's name is looked up first.
+            flags: as in sendto(2). Python's order, ``sendto(data, flags, address)``, works too.
+
+        Returns:
+            the number of bytes sent.
+
+        Raises:
+            as `send`; and as `connect`, of the address.
+        """
+        cdef Py_buffer view
+        if isinstance(address, int):
+            address, flags = flags, address
+        address = self.with_number(address, True)
+        if _foreign.is_foreign(self):
+            return _foreign.retry(self, CORO_WRITE, flags, "sendto", (data, flags, address))
+        PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+        try:
+            return _datagram.sendto(self, <const char *> view.buf, view.len, flags, address)
+        finally:
+            PyBuffer_Release(&view)
+
+    def sendmsg(self, buffers, ancdata=(), int flags=0, address=None):
+        """Send with ancillary data: as `socket.socket.sendmsg`.
+
+        Returns:
+            the number of bytes sent, which may be less than there are.
+
+        Raises:
+            as `send`.
+        """
+        if address is not None:
+            address = self.with_number(address, True)
+        return _ancillary.sendmsg(self, buffers, ancdata, flags, address)
+
+    def sendfile(self, file, offset=0, count=None):
+        """Send a file, or what else can be read.
+
+        Args:
+            file: an object open for reading bytes.
+            offset: where to begin, bytes.
+            count: how much to send, bytes; None for all that follows.
+
+        Returns:
+            the number of bytes sent. The file's position is behind them then.
+
+        Raises:
+            ValueError: it is a text file, this is no stream or has a timeout of 0, or a number
+                is out of range.
+            others as `send`.
+        """
+        return _sendfile.sendfile(self, file, offset, count)
 
     # -- connecting
 
     def bind(self, address):
-        """Bind it to an address of its family; see `coro_sock._addresses`.
+        """Bind it to an address.
+
+        Args:
+            address: ``(ip, port)`` for IP, where ``""`` is any address and port 0 a free one; a
+                str or bytes for UNIX; for other families as in Python's socket module.
 
         Raises:
             OSError: the system's error, such as EADDRINUSE.
             TypeError, ValueError, OverflowError: `address` has not the right form.
         """
-        cdef Address parsed
         self.open_fd()
-        self.parse_address(address, &parsed, True)
-        if c_bind(self.open_fd(), &parsed.of.any, parsed.size) < 0:
-            coro_raise_errno()
+        _connections.bind(self, self.with_number(address, True))
 
     def listen(self, int backlog=128):
         """Listen for connections.
@@ -418,7 +498,7 @@ cdef class sock:
             backlog: how many may wait to be accepted (listen(2)).
         """
         if c_listen(self.open_fd(), max(backlog, 0)) < 0:
-            coro_raise_errno()
+            raise_errno()
         self.drained = False
 
     def accept(self):
@@ -431,30 +511,23 @@ cdef class sock:
             OSError: the system's error. With EMFILE or ENFILE (no descriptor is free) the
                 connection stays in the backlog and can be accepted later.
         """
-        cdef sock made
-        self.open_fd()
-        core.selfish_act()
-        while True:
-            made = self.__class__.__new__(self.__class__)
-            address = self.try_accept(made)
-            if address is not None:
-                return made, address
-            if errno != ECONNABORTED:
-                self.refused(CORO_READ)
+        return _connections.accept(self)
 
-    cdef object try_accept(self, sock made):
-        """The address of who was accepted into `made`, or None and errno."""
-        cdef Address address  # here, and not in accept(): large, and nothing switches
-        cdef int fd
-        address.size = sizeof(address.of)
-        fd = coro_accept(self.fd, &address.of.any, &address.size)
-        if fd < 0:
-            return None
-        made.domain = self.domain
-        made.stype = self.stype
-        made.protocol = self.protocol
-        made.own(fd)
-        return unparse(&address)
+    def accept_many(self, int max=0):
+        """Wait for a connection, and accept it and all others that wait.
+
+        Args:
+            max: accept at most that many; 0 for no limit.
+
+        Returns:
+            a list of ``(socket, address)``, with one at the least.
+
+        Raises:
+            as `accept`, if not even one could be accepted.
+        """
+        if max < 0:
+            refuse_negative("max", max)
+        return _connections.accept_many(self, max)
 
     def connect(self, address):
         """Connect to an address; a host's name is looked up first.
@@ -462,6 +535,7 @@ cdef class sock:
         Raises:
             OSError: the system's error, such as `ConnectionRefusedError`; or
                 `socket.gaierror` if the name is not known.
+            TimeoutError: it took longer than `settimeout` allows.
             TypeError, ValueError, OverflowError: `address` has not the right form.
         """
         self.connect_addr(address, True)
@@ -476,57 +550,33 @@ cdef class sock:
         Raises:
             as `connect`; ValueError: the host is a name and `resolve` is false.
         """
-        cdef int64_t pause = FIRST_BACKOFF
         self.open_fd()
         # A name is looked up before anything is tried, as that may take long.
-        address = self.with_numbers(address, resolve)
-        core.selfish_act()
-        while True:
-            if self.try_connect(address) == 0:
-                return
-            if errno == EINPROGRESS or errno == EINTR or errno == EALREADY:
-                self.finish_connect()
-                return
-            if not (errno == EAGAIN and self.domain == AF_UNIX):
-                coro_raise_errno()
-            # The listener's backlog is full, and nothing will tell when it is not.
-            core.park("connect", NULL, core.now() + pause)
-            pause = min(2 * pause, LONGEST_BACKOFF)
+        _connections.connect(self, self.with_number(address, resolve))
 
-    cdef int try_connect(self, object address) except? -2:
-        cdef Address parsed
-        parse(self.domain, address, &parsed)
-        return c_connect(self.open_fd(), &parsed.of.any, parsed.size)
+    def connect_ex(self, address):
+        """As `connect`, but the system's errors are returned: the errno, 0 for success, EAGAIN
+        if it took too long.
 
-    cdef int finish_connect(self) except -1:
-        """Wait until the connection stands or has failed."""
-        cdef int error
-        cdef socklen_t size
-        while True:
-            core.wait_fd(self.open_fd(), CORO_WRITE | CORO_ANNOUNCED, CORO_FOREVER)
-            error = 0
-            size = sizeof(error)
-            if c_getsockopt(self.open_fd(), SOL_SOCKET, SO_ERROR, &error, &size) < 0:
-                coro_raise_errno()
-            if error:
-                (&errno)[0] = error
-                coro_raise_errno()
-            if self.is_connected():
-                return 0
+        Raises:
+            TypeError, ValueError, OverflowError, socket.gaierror: as `connect`.
+        """
+        self.open_fd()
+        address = self.with_number(address, True)
+        try:
+            _connections.connect(self, address)
+        except TimeoutError as error:
+            return error.errno or EAGAIN
+        except OSError as error:
+            if error.errno is None:
+                raise
+            return error.errno
+        return 0
 
-    cdef bint is_connected(self) except -1:
-        cdef Address address
-        address.size = sizeof(address.of)
-        if c_getpeername(self.fd, &address.of.any, &address.size) == 0:
-            return True
-        if errno == ENOTCONN:  # woken too early
-            return False
-        return coro_raise_errno()
-
-    cdef object with_numbers(self, object address, bint resolve):
+    cdef object with_number(self, object address, bint resolve):
         """`address` with its host as a number, looked up if need be."""
         cdef Address parsed
-        if parse(self.domain, address, &parsed) != NEEDS_RESOLVING:
+        if _foreign.is_foreign(self) or parse(self.domain, address, &parsed) != NEEDS_RESOLVING:
             return address
         if not resolve:
             raise ValueError(
@@ -534,27 +584,15 @@ cdef class sock:
                 "up names, or connect_addr(address, resolve=True)")
         return _resolver.resolve(address, self.domain, self.stype, self.protocol)
 
-    cdef int parse_address(self, object address, Address *parsed, bint resolve) except -1:
-        parse(self.domain, self.with_numbers(address, resolve), parsed)
-        return 0
-
-    # -- names and options
-
     def getsockname(self):
         """Its own address; ``""`` for the host stands for any address."""
-        cdef Address address
-        address.size = sizeof(address.of)
-        if c_getsockname(self.open_fd(), &address.of.any, &address.size) < 0:
-            coro_raise_errno()
-        return unparse(&address)
+        return _connections.local_address(self)
 
     def getpeername(self):
         """The address of the other side."""
-        cdef Address address
-        address.size = sizeof(address.of)
-        if c_getpeername(self.open_fd(), &address.of.any, &address.size) < 0:
-            coro_raise_errno()
-        return unparse(&address)
+        return _connections.peer_address(self)
+
+    # -- options
 
     def getsockopt(self, int level, int optname, socklen_t buflen=0):
         """The value of an option (getsockopt(2)).
@@ -562,31 +600,32 @@ cdef class sock:
         Args:
             level: a `SOL` or `IPPROTO`.
             optname: an `SO`, `TCP`, ... of that level.
-            buflen: the size of the value, if it is not an int.
+            buflen: the size of the value, bytes, if it is not an int.
 
         Returns:
             an int if `buflen` is 0, else bytes.
         """
         cdef int value = 0
         cdef socklen_t size = sizeof(value)
-        cdef bytes data
         if buflen == 0:
             if c_getsockopt(self.open_fd(), level, optname, &value, &size) < 0:
-                coro_raise_errno()
+                raise_errno()
             return value
         if buflen > LONGEST_OPTION:
             raise OSError(f"buflen must be 0-{LONGEST_OPTION}, not {buflen}")
         data = PyBytes_FromStringAndSize(NULL, buflen)
         if c_getsockopt(self.open_fd(), level, optname, PyBytes_AS_STRING(data), &buflen) < 0:
-            coro_raise_errno()
+            raise_errno()
         return data[:buflen]
 
-    def setsockopt(self, int level, int optname, value):
+    def setsockopt(self, int level, int optname, value, optlen=None):
         """Set an option (setsockopt(2)).
 
         Args:
             level, optname: as for `getsockopt`.
-            value: an int, or an object with the buffer protocol.
+            value: an int, or an object with the buffer protocol; None to pass no value but
+                only the length `optlen`.
+            optlen: bytes, for a `value` of None only.
         """
         cdef int number
         cdef Py_buffer view
@@ -594,24 +633,95 @@ cdef class sock:
         # Options such as a kernel's TLS make a short read mean something else.
         if level == IPPROTO_TCP and optname == TCP_ULP:
             self.empties_by_short_read = self.drained = False
-        if isinstance(value, int):
+        if (value is None) != (optlen is not None):
+            raise TypeError("setsockopt() takes an optlen if, and only if, value is None")
+        if value is None:
+            failed = c_setsockopt(self.open_fd(), level, optname, NULL, <socklen_t> optlen)
+        elif isinstance(value, int):
             number = value
-            if c_setsockopt(self.open_fd(), level, optname, &number, sizeof(number)) < 0:
-                coro_raise_errno()
-            return
-        PyObject_GetBuffer(value, &view, PyBUF_SIMPLE)
-        try:
-            failed = c_setsockopt(self.open_fd(), level, optname, view.buf, <socklen_t> view.len)
-            if failed < 0:
-                coro_raise_errno()
-        finally:
-            PyBuffer_Release(&view)
+            failed = c_setsockopt(self.open_fd(), level, optname, &number, sizeof(number))
+        else:
+            PyObject_GetBuffer(value, &view, PyBUF_SIMPLE)
+            try:
+                failed = c_setsockopt(self.open_fd(), level, optname, view.buf, <socklen_t> view.len)
+            finally:
+                PyBuffer_Release(&view)
+        if failed < 0:
+            raise_errno()
 
     def set_reuse_addr(self):
         """Set SO_REUSEADDR: the address may be bound while old connections linger."""
         self.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
 
 
+# --- arguments ----------------------------------------------------------------------------
+
+
+cdef int refuse_negative(str name, Py_ssize_t value) except -1:
+    raise ValueError(f"{name} must not be negative, but is {value}")
+
+
+cdef Py_ssize_t amount(Py_buffer *view, Py_ssize_t nbytes) except -1:
+    """How much to receive into a buffer."""
+    if nbytes < 0:
+        refuse_negative("nbytes", nbytes)
+    if nbytes > view.len:
+        raise ValueError(f"nbytes is {nbytes}, but the buffer has {view.len} bytes")
+    return nbytes or view.len
+
+
+cdef object named(object constants, int value):
+    try:
+        return constants(value)
+    except ValueError:
+        return value
+
+
+# --- sockets from descriptors ---------------------------------------------------------------
+
+
+def kind_of_socket(int fd):
+    """``(domain, type, protocol)`` of an open descriptor; of one that is no socket,
+    ``(AF_UNSPEC, 0, 0)``.
+
+    Raises:
+        OSError: it is not open.
+    """
+    cdef int is_socket = coro_is_socket(fd)
+    if is_socket < 0:
+        raise_errno()
+    if not is_socket:
+        return _platform.AF_UNSPEC, 0, 0
+    return coro_socket_domain(fd), coro_socket_type(fd), coro_socket_protocol(fd)
+
+
+def socketpair(int domain=_platform.AF_UNIX, int stype=_platform.SOCK_STREAM, int protocol=0):
+    """Make an unnamed pair of connected sockets (socketpair(2)).
+
+    Args:
+        domain: the address family, an `AF`; `AF.UNIX` if not given.
+        stype: the type, a `SOCK`; `SOCK.STREAM` if not given.
+        protocol: normally 0.
+
+    Returns:
+        a tuple of two `sock`.
+
+    Raises:
+        OSError: the system refuses.
+    """
+    cdef int ends[2]
+    cdef sock one = sock.__new__(sock), other = sock.__new__(sock)
+    stype &= ~CORO_TYPE_FLAGS
+    if coro_socketpair(domain, stype, protocol, ends) < 0:
+        raise_errno()
+    for made, fd in ((one, ends[0]), (other, ends[1])):
+        (<sock> made).domain = domain
+        (<sock> made).stype = stype
+        (<sock> made).protocol = protocol
+        (<sock> made).own(fd, True)
+    return one, other
+
+
 def get_live_sockets():
     """How many socket objects exist, closed ones included."""
-    return live_sockets
+    return live_descriptors()

@@ -1,0 +1,108 @@
+"""Messages with an address: receiving and telling from whom, sending to whom one wants.
+
+What belongs here: `recvfrom`, `recvfrom_into` and `sendto`. The address that the kernel fills
+in is large, so it stands in the functions that try once, which return before anything can
+switch. Sockets of other families than IPv4, IPv6 and UNIX go through Python's own (`_foreign`).
+"""
+
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.ref cimport Py_DECREF, PyObject
+from libc.errno cimport errno
+
+from coro.interface.capi cimport CORO_READ, CORO_WRITE, CoroCAPI, Coro_Import
+from coro_sock._addresses cimport Address, parse, unparse_peer
+from coro_sock._descriptor cimport Attempt, Descriptor
+from coro_sock._foreign cimport is_foreign, retry
+from coro_sock._platform cimport MSG_NOSIGNAL, c_recvfrom, c_sendto
+from coro_sock._stream cimport bytes_start, cut, has_kept, new_bytes, recv, recv_into
+
+cdef extern from *:
+    const char *CORO_DISTRIBUTION
+
+cdef const CoroCAPI *core = Coro_Import(CORO_DISTRIBUTION)
+cdef Py_ssize_t scratch_size
+core.scratch(&scratch_size)
+
+
+# --- receiving --------------------------------------------------------------------------
+
+
+cdef object try_recvfrom(Descriptor self, char *buffer, Py_ssize_t size, int flags, ssize_t *n):
+    """One recvfrom(2): the address of the sender; `n` is -1 and errno set if it fails."""
+    cdef Address address
+    address.size = sizeof(address.of)
+    n[0] = c_recvfrom(self.fd, buffer, size, flags, &address.of.any, &address.size)
+    return None if n[0] < 0 else unparse_peer(self.domain, &address)
+
+
+cdef object recvfrom(Descriptor self, Py_ssize_t size, int flags):
+    """``(data, address)``."""
+    cdef Attempt attempt
+    cdef Py_ssize_t room
+    cdef PyObject *made = NULL
+    cdef char *buffer
+    cdef ssize_t n
+    cdef int error
+    if has_kept(self, flags):
+        return recv(self, size, flags), None
+    if is_foreign(self):
+        return retry(self, CORO_READ, flags, "recvfrom", (size, flags))
+    self.begin(&attempt, CORO_READ, flags)
+    try:
+        while True:
+            if size <= scratch_size:
+                buffer = core.scratch(&room)
+            else:
+                made = new_bytes(NULL, size)
+                buffer = bytes_start(made)
+            address = try_recvfrom(self, buffer, size, flags, &n)
+            if n >= 0:
+                n = min(n, size)  # MSG_TRUNC: it may be larger
+                return (cut(made, size, n) if made != NULL else PyBytes_FromStringAndSize(buffer, n)), address
+            error = errno
+            if made != NULL:
+                Py_DECREF(<object> made)
+            self.refused(&attempt, error)
+    finally:
+        self.end(&attempt)
+
+
+cdef object recvfrom_into(Descriptor self, char *buffer, Py_ssize_t size, int flags):
+    """``(number of bytes, address)``."""
+    cdef Attempt attempt
+    cdef ssize_t n
+    if has_kept(self, flags):
+        return recv_into(self, buffer, size, flags), None
+    self.begin(&attempt, CORO_READ, flags)
+    try:
+        while True:
+            address = try_recvfrom(self, buffer, size, flags, &n)
+            if n >= 0:
+                return n, address
+            self.refused(&attempt, errno)
+    finally:
+        self.end(&attempt)
+
+
+# --- sending ----------------------------------------------------------------------------
+
+
+cdef ssize_t try_sendto(Descriptor self, const char *data, Py_ssize_t size, int flags, object address) except -2:
+    cdef Address parsed
+    parse(self.domain, address, &parsed)
+    return c_sendto(self.fd, data, size, flags | MSG_NOSIGNAL, &parsed.of.any, parsed.size)
+
+
+cdef Py_ssize_t sendto(Descriptor self, const char *data, Py_ssize_t size, int flags, object address) except -1:
+    """One message to an address whose host is a number; how much of it was sent."""
+    cdef Attempt attempt
+    cdef ssize_t n
+    self.begin(&attempt, CORO_WRITE, flags)
+    try:
+        while True:
+            n = try_sendto(self, data, size, flags, address)
+            if n >= 0:
+                return n
+            self.refused(&attempt, errno)
+    finally:
+        self.end(&attempt)

@@ -1,0 +1,3 @@
+from coro_sock._descriptor cimport Descriptor
+
+cdef long wait_until_ready(Descriptor self, int events) except -1

@@ -1,0 +1,3 @@
+from coro_sock._descriptor cimport Descriptor
+
+cdef object sendfile(Descriptor self, object file, object offset, object count)
