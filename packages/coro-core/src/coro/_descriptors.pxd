@@ -13,6 +13,7 @@ cdef struct FdWaiter:
     PyObject *coroutine  # borrowed: a waiting coroutine is kept alive by all_threads
     int fd               # -1 while not in a queue
     int wanted
+    bint announced       # it takes the news; another one leaves them, as it may only look
     int came
 
 
@@ -23,7 +24,7 @@ cdef struct Descriptor:
     bint registered
     bint unpollable      # a regular file: always ready
     bint hung_up         # end of file, hang-up or an error was reported
-    int news             # READ and WRITE bits that came while nobody waited
+    int news             # READ and WRITE bits that came while nobody waited to take them
 
 
 cdef class Descriptors:

@@ -9,7 +9,8 @@ generation: it travels with the registration through the kernel and back, and an
 event whose generation is not the number's present one is dropped.
 
 News that comes while nobody waits is noted, not lost: with edge-triggered polling
-the kernel tells each change once.
+the kernel tells each change once. So is news that only woke somebody who had not
+announced the descriptor: it may have been looking, in a select, for the owner.
 """
 
 from cpython.mem cimport PyMem_Free, PyMem_Realloc

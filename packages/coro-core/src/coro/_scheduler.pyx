@@ -969,7 +969,8 @@ cdef class Scheduler:
             while waiter != NULL:
                 following = waiter.next
                 if waiter.wanted & events:
-                    taken |= waiter.wanted & events
+                    if waiter.announced:
+                        taken |= waiter.wanted & events
                     self.descriptors.dequeue(waiter)
                     waiter.came = waiter.wanted & events
                     self.resume(<coro> waiter.coroutine)
@@ -1024,6 +1025,7 @@ cdef class Scheduler:
         generation = entry.generation
         waiter.coroutine = <PyObject *> me
         waiter.wanted = wanted
+        waiter.announced = events & CORO_ANNOUNCED != 0
         self.descriptors.enqueue(fd, waiter)
         try:
             woken = self.park("read" if wanted == CORO_READ else
