@@ -2,29 +2,30 @@
 
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 import coro
+from coro_sock import SystemResolver
 
 
 @pytest.fixture
-def real_starts(emulated: None, monkeypatch: pytest.MonkeyPatch) -> list[None]:
+def real_starts(emulated: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[None]]:
     """Grows with each real thread that is started for a look-up."""
-    from coro_patch import _offload
-    from coro_sock import _resolver
+    from coro import _real_threads
 
     started: list[None] = []
-    for module in (_offload, _resolver):
-        start = module._start_new_thread
+    start = _real_threads._start_new_thread
 
-        def counting(function: Callable[[], None], args: tuple[()], start: object = start) -> None:
-            started.append(None)
-            start(function, args)  # type: ignore[operator]
+    def counting(function: Callable[[], None], args: tuple[()]) -> None:
+        started.append(None)
+        start(function, args)
 
-        monkeypatch.setattr(module, "_start_new_thread", counting)
-    return started
+    monkeypatch.setattr(_real_threads, "_start_new_thread", counting)
+    coro.set_resolver(SystemResolver())
+    yield started
+    coro.set_resolver(None)
 
 
 def test_numbers_need_no_thread(real_starts: list[None]) -> None:
@@ -49,6 +50,50 @@ def test_a_name_is_looked_up_while_others_run(real_starts: list[None]) -> None:
     assert ran == [True]
     assert len(real_starts) == 1
     co.join()
+
+
+def test_names_are_asked_of_the_resolver_that_is_set(emulated: None) -> None:
+    class Resolver:
+        def getaddrinfo(self, host: str, port: object, *hints: int) -> list[tuple[object, ...]]:
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.2", port or 0))]
+
+        def getnameinfo(self, sockaddr: tuple[str, int], flags: int) -> tuple[str, str]:
+            return "name." + sockaddr[0], str(sockaddr[1])
+
+    coro.set_resolver(Resolver())
+    try:
+        assert socket.getaddrinfo("some.host", 80)[0][4] == ("127.0.0.2", 80)
+        assert socket.gethostbyname("some.host") == "127.0.0.2"
+        assert socket.gethostbyname("127.0.0.1") == "127.0.0.1"
+        assert socket.getnameinfo(("127.0.0.1", 80), 0) == ("name.127.0.0.1", "80")
+        with socket.create_server(("127.0.0.2", 0)) as listener:
+            socket.create_connection(("some.host", listener.getsockname()[1])).close()
+    finally:
+        coro.set_resolver(None)
+
+
+def test_a_thread_without_coro_asks_by_itself(emulated: None) -> None:
+    started = coro.get_original("_thread", "start_new_thread")
+    seen: list[object] = []
+
+    def look() -> None:
+        before = coro.get_live_coros()
+        found = socket.getaddrinfo("localhost", 80, socket.AF_INET, socket.SOCK_STREAM)
+        seen.append((found[0][4], coro.get_live_coros() - before))
+
+    started(look, ())
+    while not seen:
+        coro.yield_slice()
+    assert seen == [(("127.0.0.1", 80), 0)]
+
+
+def test_the_special_names_of_hosts(both: str) -> None:
+    assert socket.gethostbyname("") == "0.0.0.0"
+    assert socket.gethostbyname("<broadcast>") == "255.255.255.255"
+    assert socket.gethostbyname("127.1") == "127.0.0.1"
+    for wrong in (None, 5):
+        with pytest.raises(TypeError):
+            socket.gethostbyname(wrong)  # type: ignore[arg-type]
 
 
 def test_the_answers_are_pythons(both: str) -> None:

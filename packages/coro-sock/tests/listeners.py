@@ -1,12 +1,14 @@
-"""The kinds of stream socket that the tests run over."""
+"""Sockets for the tests: the kinds of stream that they run over, and others that they need."""
 
 import itertools
 import os
+import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import coro
 import coro_sock
 
 KINDS = ["ipv4", "ipv6", "unix-path", "unix-abstract"]
@@ -61,3 +63,54 @@ def pair(kind: str, folder: Path) -> tuple[coro_sock.sock, coro_sock.sock]:
         client.connect(listener.getsockname())
         server, _ = listener.accept()
     return client, server
+
+
+def tiny_pair(kind: str, folder: Path) -> tuple[coro_sock.sock, coro_sock.sock]:
+    """The same with the smallest buffers that the kernel gives, so that a little fills them."""
+    with listen(kind, folder) as listener:
+        shrink(listener)
+        client = make(kind)
+        shrink(client)
+        client.connect(listener.getsockname())
+        server, _ = listener.accept()
+        shrink(server)
+    return client, server
+
+
+def shrink(made: coro_sock.sock) -> None:
+    """Give it the smallest buffers."""
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+
+
+def tiny_unix_pair() -> tuple[coro_sock.sock, coro_sock.sock]:
+    """Two UNIX streams that are connected. What one sends is with the other at once."""
+    left, right = coro_sock.socketpair()
+    shrink(left)
+    shrink(right)
+    return left, right
+
+
+def fill(sender: coro_sock.sock) -> int:
+    """Send until no more fits; how many bytes that were."""
+    filled = 0
+    try:
+        while True:
+            filled += sender.send(b"\xff" * 100_000, socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return filled
+
+
+def until_blocked(*coroutines: coro.coro) -> None:
+    """Let others run until each of these waits."""
+    for co in coroutines:
+        while co.waiting is None:
+            assert not co.dead, co.failure
+            coro.yield_slice()
+
+
+def join(*coroutines: coro.coro) -> list[Any]:
+    """The results of all of them."""
+    for co in coroutines:
+        co.join()
+    return [co.result() for co in coroutines]

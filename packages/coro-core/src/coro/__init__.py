@@ -137,6 +137,15 @@ if TYPE_CHECKING:  # what __getattr__ finds at run time, if it is installed
         uninstall_thread_emulation as uninstall_thread_emulation,
     )
     from coro_sock import (
+        SystemResolver as SystemResolver,
+    )
+    from coro_sock import (
+        create_connection as create_connection,
+    )
+    from coro_sock import (
+        create_server as create_server,
+    )
+    from coro_sock import (
         fd_sock as fd_sock,
     )
     from coro_sock import (
@@ -149,10 +158,19 @@ if TYPE_CHECKING:  # what __getattr__ finds at run time, if it is installed
         get_live_sockets as get_live_sockets,
     )
     from coro_sock import (
+        get_resolver as get_resolver,
+    )
+    from coro_sock import (
+        has_dualstack_ipv6 as has_dualstack_ipv6,
+    )
+    from coro_sock import (
         has_ipv6 as has_ipv6,
     )
     from coro_sock import (
         make_socket as make_socket,
+    )
+    from coro_sock import (
+        set_resolver as set_resolver,
     )
     from coro_sock import (
         sock as sock,

@@ -1,13 +1,14 @@
 """`_socket`: looking up names.
 
-What belongs here: the functions that ask the system's resolver, which blocks. What can be
-answered without asking, such as a numeric host, is answered by the original at once; the
-rest waits in a real OS thread.
+What belongs here: the functions that ask the system's resolver, which blocks. Those that
+coro-sock has too ask the resolver that is set there (`coro.set_resolver`); what is about hosts
+alone has a form of its own and waits in a real OS thread.
 """
 
 import _socket
 from typing import Any
 
+from coro_patch._identity import runs_in_coroutine
 from coro_patch._offload import offload
 from coro_sock import _resolver
 
@@ -17,34 +18,25 @@ _gethostbyname = _socket.gethostbyname
 _gethostbyname_ex = _socket.gethostbyname_ex
 _gethostbyaddr = _socket.gethostbyaddr
 
-_NUMERIC_NAME = _socket.NI_NUMERICHOST | _socket.NI_NUMERICSERV
+_NO_NAMES = ("", b"", "<broadcast>", b"<broadcast>")
 
 
 def getaddrinfo(host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0) -> Any:
     """As the original; other coroutines run while a name is looked up."""
-    numeric_port = port is None or isinstance(port, int) or port.isdigit()
-    if host is None and numeric_port:
-        return _getaddrinfo(host, port, family, type, proto, flags)
-    if numeric_port:
-        try:
-            return _getaddrinfo(host, port, family, type, proto, flags | _socket.AI_NUMERICHOST)
-        except _socket.gaierror:
-            pass  # a name, or an error that the full question gives too
-    return _resolver.getaddrinfo(host, port, family, type, proto, flags)
+    ask: Any = _resolver.getaddrinfo if runs_in_coroutine() else _getaddrinfo
+    return ask(host, port, family, type, proto, flags)
 
 
 def getnameinfo(sockaddr: Any, flags: int, /) -> Any:
     """As the original; other coroutines run while an address is looked up."""
-    if flags & _NUMERIC_NAME == _NUMERIC_NAME:
-        return _getnameinfo(sockaddr, flags)
-    return offload("getnameinfo", _getnameinfo, sockaddr, flags)
+    ask: Any = _resolver.getnameinfo if runs_in_coroutine() else _getnameinfo
+    return ask(sockaddr, flags)
 
 
 def gethostbyname(hostname: Any, /) -> Any:
     """As the original; other coroutines run while the name is looked up."""
-    if _is_number(_socket.AF_INET, hostname):
-        return _gethostbyname(hostname)
-    return offload("gethostbyname", _gethostbyname, hostname)
+    is_name = isinstance(hostname, (str, bytes)) and hostname not in _NO_NAMES
+    return getaddrinfo(hostname, None, _socket.AF_INET)[0][4][0] if is_name else _gethostbyname(hostname)
 
 
 def gethostbyname_ex(hostname: Any, /) -> Any:
@@ -68,11 +60,12 @@ def with_number(family: int, address: Any) -> Any:
     if not isinstance(address, tuple) or len(address) < 2:
         return address
     host = address[0]
-    if not isinstance(host, (str, bytes, bytearray)) or host in ("", "<broadcast>", b"", b"<broadcast>"):
+    if not isinstance(host, (str, bytes, bytearray)) or host in _NO_NAMES:
         return address
     if _is_number(family, host):
         return address
-    found = getaddrinfo(host, None, family, _socket.SOCK_DGRAM)
+    name = bytes(host) if isinstance(host, bytearray) else host
+    found = getaddrinfo(name, None, family, _socket.SOCK_DGRAM)
     return (found[0][4][0], *address[1:])
 
 

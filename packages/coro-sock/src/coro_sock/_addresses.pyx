@@ -99,7 +99,11 @@ cdef unsigned int scope_number(bytes scope) except? 0:
     import _socket
     if scope.isdigit():
         return number_up_to(0xFFFFFFFF, "scope_id", int(scope))
-    return _socket.if_nametoindex(os.fsdecode(scope))
+    try:
+        return _socket.if_nametoindex(os.fsdecode(scope))
+    except OSError:
+        raise _socket.gaierror(
+            _socket.EAI_NONAME, f"no interface has the name {os.fsdecode(scope)!r}") from None
 
 
 cdef Parsed parse_unix(object address, Address *parsed) except *:
@@ -133,14 +137,21 @@ cdef bytes host_bytes(object host):
         try:
             text = host.encode("ascii")
         except UnicodeEncodeError:
-            text = host.encode("idna")
+            text = idna_bytes(host)
     elif isinstance(host, (bytes, bytearray)):
         text = bytes(host)
     else:
         raise TypeError(f"the host of an address must be a str or bytes, not {type(host).__name__}")
     if b"\0" in text:
-        raise ValueError("the host of an address must not contain a null character")
+        raise TypeError("the host of an address must not contain a null character")
     return text
+
+
+cdef bytes idna_bytes(str host):
+    try:
+        return host.encode("idna")
+    except UnicodeError as error:  # a TypeError for Python's sockets, so here
+        raise TypeError(f"the host of an address cannot be a domain's name: {error}") from error
 
 
 cdef unsigned short port_number(object port) except? 0:

@@ -11,17 +11,18 @@ and accepts again would be told again at once, for ever; so the next accept lets
 pass first, and more each time, up to `LONGEST_PAUSE`.
 
 Connecting: connect(2) begins it and says EINPROGRESS; the socket becomes writable when it
-stands or has failed, and SO_ERROR says which. After a failure it can be tried again. A UNIX
+stands or has failed. SO_ERROR says why it has failed, but only to the first who asks or
+reads; whether it stands, connect(2) says, asked again. After a failure it can be tried again. A UNIX
 socket whose listener's backlog is full says EAGAIN instead, and nothing tells when there is
 room: it is tried again after a while.
 """
 
 from libc.errno cimport (
-    EAGAIN, EALREADY, ECONNABORTED, EINPROGRESS, EINTR, EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOTCONN, errno,
+    EAGAIN, EALREADY, ECONNABORTED, EINPROGRESS, EINTR, EMFILE, ENFILE, EISCONN, ENOBUFS, ENOMEM, errno,
 )
 from libc.stdint cimport int64_t
 
-from coro.interface.capi cimport CORO_READ, CORO_TRIED, CORO_WRITE
+from coro.interface.capi cimport CORO_READ, CORO_TRIED, CORO_WRITE, CoroCAPI, Coro_Import
 from coro_sock._addresses cimport Address, parse, unparse
 from coro_sock._descriptor cimport Attempt, Descriptor
 from coro_sock._errors cimport raise_errno, raise_error
@@ -31,9 +32,14 @@ from coro_sock._platform cimport (
     coro_fd_setup, coro_unconnect, socklen_t,
 )
 
+cdef extern from *:
+    const char *CORO_DISTRIBUTION
+
 cdef enum:
     FIRST_PAUSE = 1_000_000       # ns
     LONGEST_PAUSE = 50_000_000    # ns
+
+cdef const CoroCAPI *core = Coro_Import(CORO_DISTRIBUTION)
 
 
 # --- addresses --------------------------------------------------------------------------
@@ -103,10 +109,11 @@ cdef tuple accept(Descriptor self):
     cdef Attempt attempt
     cdef tuple accepted
     cdef int error
-    self.begin(&attempt, CORO_READ, 0)
     try:
-        if self.accept_pause:
-            self.pause(&attempt, b"accept", self.accept_pause)
+        self.begin(&attempt, CORO_READ, 0)
+        if self.accept_pause and not attempt.at_once:
+            # Until a moment, and not for a time: who gives up before that tries again some day.
+            self.pause(&attempt, b"accept", min(self.accept_after - core.now(), self.accept_pause))
         while True:
             accepted = try_accept(self, &error)
             if accepted is not None:
@@ -122,6 +129,7 @@ cdef int accept_failed(Descriptor self, Attempt *attempt, int error) except -1:
         return 0
     if error == EMFILE or error == ENFILE or error == ENOBUFS or error == ENOMEM:
         self.accept_pause = min(<int64_t> LONGEST_PAUSE, max(<int64_t> FIRST_PAUSE, 2 * self.accept_pause))
+        self.accept_after = core.now() + self.accept_pause
     return self.refused(attempt, error)
 
 
@@ -155,8 +163,8 @@ cdef int connect(Descriptor self, object address) except -1:
     cdef Attempt attempt
     cdef int64_t pause = FIRST_PAUSE
     cdef int error
-    self.begin(&attempt, CORO_WRITE, 0)
     try:
+        self.begin(&attempt, CORO_WRITE, 0)
         while True:
             error = try_connect(self, address)
             if error == 0:
@@ -164,7 +172,7 @@ cdef int connect(Descriptor self, object address) except -1:
             if attempt.at_once:
                 raise_error(error)
             if error == EINPROGRESS or error == EINTR or error == EALREADY:
-                return finish_connect(self, &attempt)
+                return finish_connect(self, &attempt, address)
             if error != EAGAIN or self.domain != AF_UNIX:
                 raise_error(error)
             self.pause(&attempt, b"connect", pause)
@@ -173,7 +181,7 @@ cdef int connect(Descriptor self, object address) except -1:
         self.end(&attempt)
 
 
-cdef int finish_connect(Descriptor self, Attempt *attempt) except -1:
+cdef int finish_connect(Descriptor self, Attempt *attempt, object address) except -1:
     """Wait until the connection stands or has failed."""
     cdef int error
     cdef socklen_t size
@@ -187,15 +195,8 @@ cdef int finish_connect(Descriptor self, Attempt *attempt) except -1:
         if error:
             coro_unconnect(self.fd)
             raise_error(error)
-        if is_connected(self):
+        error = try_connect(self, address)
+        if error == 0 or error == EISCONN:
             return 0
-
-
-cdef bint is_connected(Descriptor self) except -1:
-    cdef Address address
-    address.size = sizeof(address.of)
-    if c_getpeername(self.fd, &address.of.any, &address.size) == 0:
-        return True
-    if errno == ENOTCONN:  # woken too early
-        return False
-    return raise_errno()
+        if error != EINPROGRESS and error != EALREADY and error != EINTR:
+            raise_error(error)

@@ -12,9 +12,9 @@ from libc.errno cimport errno
 from coro.interface.capi cimport CORO_READ, CORO_WRITE, CoroCAPI, Coro_Import
 from coro_sock._addresses cimport Address, parse, unparse_peer
 from coro_sock._descriptor cimport Attempt, Descriptor
-from coro_sock._foreign cimport is_foreign, retry
+from coro_sock._foreign cimport is_foreign, retry_begun
 from coro_sock._platform cimport MSG_NOSIGNAL, c_recvfrom, c_sendto
-from coro_sock._stream cimport bytes_start, cut, has_kept, new_bytes, recv, recv_into
+from coro_sock._stream cimport bytes_start, cut, give_kept, has_kept, need_memory, new_bytes, take_kept
 
 cdef extern from *:
     const char *CORO_DISTRIBUTION
@@ -43,12 +43,13 @@ cdef object recvfrom(Descriptor self, Py_ssize_t size, int flags):
     cdef char *buffer
     cdef ssize_t n
     cdef int error
-    if has_kept(self, flags):
-        return recv(self, size, flags), None
-    if is_foreign(self):
-        return retry(self, CORO_READ, flags, "recvfrom", (size, flags))
-    self.begin(&attempt, CORO_READ, flags)
+    need_memory(size)
     try:
+        self.begin(&attempt, CORO_READ, flags)
+        if has_kept(self, flags):
+            return take_kept(self, size, flags), None
+        if is_foreign(self):
+            return retry_begun(self, &attempt, "recvfrom", (size, flags))
         while True:
             if size <= scratch_size:
                 buffer = core.scratch(&room)
@@ -67,16 +68,18 @@ cdef object recvfrom(Descriptor self, Py_ssize_t size, int flags):
         self.end(&attempt)
 
 
-cdef object recvfrom_into(Descriptor self, char *buffer, Py_ssize_t size, int flags):
-    """``(number of bytes, address)``."""
+cdef object recvfrom_into(Descriptor self, object buffer, char *start, Py_ssize_t size, int flags):
+    """``(number of bytes, address)``, into `buffer`, which begins at `start`."""
     cdef Attempt attempt
     cdef ssize_t n
-    if has_kept(self, flags):
-        return recv_into(self, buffer, size, flags), None
-    self.begin(&attempt, CORO_READ, flags)
     try:
+        self.begin(&attempt, CORO_READ, flags)
+        if has_kept(self, flags):
+            return give_kept(self, start, size, flags), None
+        if is_foreign(self):
+            return retry_begun(self, &attempt, "recvfrom_into", (buffer, size, flags))
         while True:
-            address = try_recvfrom(self, buffer, size, flags, &n)
+            address = try_recvfrom(self, start, size, flags, &n)
             if n >= 0:
                 return n, address
             self.refused(&attempt, errno)
@@ -97,8 +100,8 @@ cdef Py_ssize_t sendto(Descriptor self, const char *data, Py_ssize_t size, int f
     """One message to an address whose host is a number; how much of it was sent."""
     cdef Attempt attempt
     cdef ssize_t n
-    self.begin(&attempt, CORO_WRITE, flags)
     try:
+        self.begin(&attempt, CORO_WRITE, flags)
         while True:
             n = try_sendto(self, data, size, flags, address)
             if n >= 0:

@@ -25,11 +25,13 @@ cdef class Descriptor:
     cdef bint empties_by_short_read  # a TCP socket, of which nothing unusual was asked
     cdef bint drained                # the last read was short: nothing is left to read
     cdef bint reads_are_large        # the last read was, and so the next may be
-    cdef bint reading, writing       # somebody has the turn
-    cdef object readers, writers     # who wait for the turn: a deque, or None
+    cdef int taken                   # CORO_READ, CORO_WRITE: somebody has that turn
+    cdef int awaited                 # the same: somebody waits for it
+    cdef object readers, writers     # those, in deques; None if nobody ever did
     cdef unsigned int turns_since    # the fork since which these hold
     cdef int64_t timeout             # ns; -1 for none
     cdef int64_t accept_pause        # ns; 0 unless descriptors had run out
+    cdef int64_t accept_after        # the moment until which that pause lasts
     cdef bytes kept                  # read by an operation that was interrupted
 
     cdef int own(self, int fd, bint is_socket) except -1
@@ -40,9 +42,8 @@ cdef class Descriptor:
     cdef int let_go(self, int (*tell)(int fd) except -1) except -2
 
     cdef int begin(self, Attempt *attempt, int events, int flags) except -1
-    cdef int begin_slowly(self, Attempt *attempt, int flags) except -1
     cdef int go_on(self, Attempt *attempt, int flags) except -1
-    cdef int wait_if_drained(self, Attempt *attempt, int flags) except -1
+    cdef int wait_if_drained(self, Attempt *attempt) except -1
     cdef int refused(self, Attempt *attempt, int error) except -1
     cdef int wait(self, Attempt *attempt, int how) except -1
     cdef int back_off(self, Attempt *attempt) except -1
@@ -53,9 +54,7 @@ cdef class Descriptor:
     cdef int take_turn(self, Attempt *attempt) except -1
     cdef int wait_for_turn(self, Attempt *attempt) except -1
     cdef int call_next(self, int events) except -1
-    cdef bint is_taken(self, int events) noexcept
-    cdef void set_taken(self, int events, bint taken) noexcept
-    cdef void set_queue(self, int events, object queue) noexcept
+    cdef object queue(self, int events)
     cdef void forget_turns_of_parent(self) noexcept
 
 

@@ -5,8 +5,8 @@ Each operation has a module of its own, which calls this one.
 
 Every operation has one shape, so that one can be laid beside the other::
 
-    self.begin(&attempt, CORO_READ, flags)
     try:
+        self.begin(&attempt, CORO_READ, flags)
         while True:
             n = recv(...)
             if n >= 0:
@@ -23,8 +23,9 @@ raises if it said anything else. Four things are worth knowing:
   ends, so that a number which the kernel gives out again is not mistaken for the old one.
 - When a read from a TCP socket returns less than was asked for, the socket is empty
   (epoll(7)). The next read then waits at once instead of trying in vain. An end of file,
-  an error or urgent data switches this off, and it is never used for UNIX sockets, where
-  a read also stops at a message that carries descriptors.
+  an error or urgent data switches this off, and so does whoever else waits for reading,
+  since the poller tells its news once. It is never used for UNIX sockets, where a read also
+  stops at a message that carries descriptors.
 - Before an operation is tried, the coroutine's budget of selfish acts is charged, and it
   may have to let others run first. Nothing has been read or written at that point, so
   an interrupt there loses nothing.
@@ -119,7 +120,9 @@ cdef class Descriptor:
         self.domain = other.domain
         self.stype = other.stype
         self.protocol = other.protocol
-        return self.own(fd, other.is_socket)
+        self.own(fd, other.is_socket)
+        self.empties_by_short_read = other.empties_by_short_read
+        return 0
 
     cdef int open_fd(self) except -1:
         """The descriptor, or ClosedError."""
@@ -158,42 +161,31 @@ cdef class Descriptor:
     cdef int begin(self, Attempt *attempt, int events, int flags) except -1:
         """Before the first try, which is for reading or for writing (`events`), with the flags
         of send(2) and recv(2). Nothing has been done if this raises."""
-        self.open_fd()
         attempt.events = events
         attempt.at_once = self.timeout == 0 or flags & (MSG_DONTWAIT | MSG_ERRQUEUE)
         attempt.has_turn = False
         attempt.futile = 0
         attempt.deadline = NOT_YET
+        self.open_fd()
         core.selfish_act()
-        if self.is_taken(events) or events == CORO_READ and self.drained and flags == 0:
-            self.begin_slowly(attempt, flags)
-        return 0
-
-    cdef int begin_slowly(self, Attempt *attempt, int flags) except -1:
-        if self.turns_since != forks:
-            self.forget_turns_of_parent()
-        try:
-            if self.is_taken(attempt.events):
-                self.take_turn(attempt)
-            self.wait_if_drained(attempt, flags)
-        except BaseException:
-            self.end(attempt)
-            raise
-        return 0
+        if flags & MSG_ERRQUEUE:
+            return 0  # a queue of its own, which is none of those who wait for data
+        if (self.taken | self.awaited) & events:
+            self.take_turn(attempt)
+        return self.wait_if_drained(attempt) if self.drained and flags == 0 else 0
 
     cdef int go_on(self, Attempt *attempt, int flags) except -1:
         """After a try that has done a part, and before the next one."""
         attempt.futile = 0
         self.take_turn(attempt)
         core.selfish_act()
-        return self.wait_if_drained(attempt, flags)
+        return self.wait_if_drained(attempt) if self.drained and flags == 0 else 0
 
-    cdef int wait_if_drained(self, Attempt *attempt, int flags) except -1:
-        if attempt.events == CORO_READ and self.drained and flags == 0 and not attempt.at_once:
-            self.take_turn(attempt)
-            self.wait(attempt, 0)
-            self.drained = False
-        return 0
+    cdef int wait_if_drained(self, Attempt *attempt) except -1:
+        if attempt.events == CORO_WRITE or attempt.at_once or self.kept is not None:
+            return 0
+        self.take_turn(attempt)
+        return self.wait(attempt, 0)
 
     cdef int refused(self, Attempt *attempt, int error) except -1:
         """A try has failed: wait if it only has to be tried again, else raise."""
@@ -212,6 +204,8 @@ cdef class Descriptor:
         self.set_deadline(attempt)
         if not core.wait_fd(self.open_fd(), attempt.events | CORO_ANNOUNCED | how, attempt.deadline):
             raise TimeoutError("timed out")
+        if attempt.events == CORO_READ:
+            self.drained = False  # this has used up the news of what came
         return 0
 
     cdef int back_off(self, Attempt *attempt) except -1:
@@ -246,7 +240,7 @@ cdef class Descriptor:
         """After the last try, however it ended."""
         if attempt.has_turn:
             attempt.has_turn = False
-            self.set_taken(attempt.events, False)
+            self.taken &= ~attempt.events
             self.call_next(attempt.events)
         return 0
 
@@ -256,67 +250,57 @@ cdef class Descriptor:
         """Be the only one who reads, or writes, until `end`; waits for those who came before."""
         if attempt.has_turn:
             return 0
-        if self.is_taken(attempt.events):
+        if self.turns_since != forks:
+            self.forget_turns_of_parent()
+        if (self.taken | self.awaited) & attempt.events:
             self.wait_for_turn(attempt)
         attempt.has_turn = True
-        self.turns_since = forks
-        self.set_taken(attempt.events, True)
+        self.taken |= attempt.events
         return 0
 
     cdef int wait_for_turn(self, Attempt *attempt) except -1:
         cdef object me = core.current()
-        cdef object queue = self.readers if attempt.events == CORO_READ else self.writers
-        cdef bint mine = False
+        cdef object queue = self.queue(attempt.events)
+        cdef bint called = False
         if attempt.at_once:
             raise_error(EAGAIN)
         self.set_deadline(attempt)
-        if queue is None:
-            queue = deque()
-            self.set_queue(attempt.events, queue)
         queue.append(me)
+        self.awaited |= attempt.events
         try:
-            while not mine:
+            while not called:
                 if not core.park("turn to read" if attempt.events == CORO_READ else "turn to write",
                                  <PyObject *> self, attempt.deadline):
                     raise TimeoutError("timed out")
                 self.open_fd()
-                mine = queue[0] is me and not (
-                    self.reading if attempt.events == CORO_READ else self.writing)
+                called = queue[0] is me and not self.taken & attempt.events
         finally:
             queue.remove(me)
             if not queue:
-                self.set_queue(attempt.events, None)
-            if not mine:
+                self.awaited &= ~attempt.events
+            if not called:
                 self.call_next(attempt.events)
         return 0
 
     cdef int call_next(self, int events) except -1:
         """Wake the first who waits for the turn, if nobody has it. Should that one be on its
         way out, it will call the next in `wait_for_turn`."""
-        cdef object queue = self.readers if events == CORO_READ else self.writers
-        if queue is not None and not (self.reading if events == CORO_READ else self.writing):
-            core.wake(queue[0])
+        if self.awaited & events and not self.taken & events:
+            core.wake(self.queue(events)[0])
         return 0
 
-    cdef bint is_taken(self, int events) noexcept:
+    cdef object queue(self, int events):
+        """The coroutines that wait for a turn, a deque."""
         if events == CORO_READ:
-            return self.reading or self.readers is not None
-        return self.writing or self.writers is not None
-
-    cdef void set_taken(self, int events, bint taken) noexcept:
-        if events == CORO_READ:
-            self.reading = taken
-        else:
-            self.writing = taken
-
-    cdef void set_queue(self, int events, object queue) noexcept:
-        if events == CORO_READ:
-            self.readers = queue
-        else:
-            self.writers = queue
+            if self.readers is None:
+                self.readers = deque()
+            return self.readers
+        if self.writers is None:
+            self.writers = deque()
+        return self.writers
 
     cdef void forget_turns_of_parent(self) noexcept:
         """After a fork, those who had the turns and waited for them are not in this process."""
         self.turns_since = forks
-        self.reading = self.writing = False
+        self.taken = self.awaited = 0
         self.readers = self.writers = None

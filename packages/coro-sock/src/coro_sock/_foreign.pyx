@@ -40,6 +40,7 @@ cdef object ask(Descriptor self, str method, tuple args):
     Raises:
         what the method raises, as the classes of `coro.oserrors` if there is an errno.
     """
+    self.open_fd()
     try:
         return call(self, method, args)
     except OSError as error:
@@ -52,15 +53,20 @@ cdef object ask(Descriptor self, str method, tuple args):
 cdef object retry(Descriptor self, int events, int flags, str method, tuple args):
     """Call a method until the kernel does not ask to wait."""
     cdef Attempt attempt
-    self.begin(&attempt, events, flags)
     try:
-        while True:
-            try:
-                return call(self, method, args)
-            except OSError as error:
-                number = error.errno
-                if type(number) is not int or isinstance(error, _socket.gaierror):
-                    raise
-            self.refused(&attempt, number)
+        self.begin(&attempt, events, flags)
+        return retry_begun(self, &attempt, method, args)
     finally:
         self.end(&attempt)
+
+
+cdef object retry_begun(Descriptor self, Attempt *attempt, str method, tuple args):
+    """The same in an operation that has begun."""
+    while True:
+        try:
+            return call(self, method, args)
+        except OSError as error:
+            number = error.errno
+            if type(number) is not int or isinstance(error, _socket.gaierror):
+                raise
+        self.refused(attempt, number)

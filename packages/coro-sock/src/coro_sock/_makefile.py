@@ -23,7 +23,7 @@ class SocketFile(io.RawIOBase):
     def __init__(self, socket: Stream, mode: str) -> None:
         super().__init__()
         self._socket = socket
-        self.mode = mode
+        self.mode = f"{mode}b"  # as other raw files say it; sendfile() asks
         self.name = socket.fileno()
 
     def readable(self) -> bool:
@@ -98,19 +98,35 @@ def make(
     errors: str | None,
     newline: str | None,
 ) -> IO[Any]:
-    """The file over `raw`, with a buffer of `bufsize` bytes and text on top as asked for."""
+    """The file over `raw`, with a buffer of `bufsize` bytes and text on top as asked for. Closes
+    `raw` if that fails."""
+    try:
+        return _stacked(raw, bufsize, binary, encoding, errors, newline)
+    except BaseException:
+        raw.close()
+        raise
+
+
+def _stacked(
+    raw: SocketFile,
+    bufsize: int,
+    binary: bool,
+    encoding: str | None,
+    errors: str | None,
+    newline: str | None,
+) -> IO[Any]:
     size = bufsize if bufsize > 1 else io.DEFAULT_BUFFER_SIZE
     buffered: Any
     if bufsize == 0:
         return raw  # type: ignore[return-value]
-    if raw.mode == "rw":
+    if raw.readable() and raw.writable():
         buffered = io.BufferedRWPair(raw, raw, size)
-    elif raw.mode == "r":
+    elif raw.readable():
         buffered = io.BufferedReader(raw, size)
     else:
         buffered = io.BufferedWriter(raw, size)
     if binary:
         return buffered  # type: ignore[no-any-return]
     text = io.TextIOWrapper(buffered, encoding, errors, newline, line_buffering=bufsize == 1)
-    text.mode = raw.mode  # type: ignore[misc]
+    text.mode = raw.mode.removesuffix("b")  # type: ignore[misc]
     return text

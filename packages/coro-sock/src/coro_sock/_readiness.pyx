@@ -1,12 +1,13 @@
 """Waiting for a descriptor without reading or writing.
 
 What belongs here: `wait_for_read` and `wait_for_write`, and how much can then be done. They
-take no turn, since they take nothing away: everybody who waits is told.
+take no turn, since they take nothing away, not even the news for those who read: everybody
+who waits is told.
 """
 
 from libc.errno cimport EAGAIN
 
-from coro.interface.capi cimport CORO_READ, CORO_TRIED, CORO_WRITE, CoroCAPI, Coro_Import
+from coro.interface.capi cimport CORO_READ, CORO_WRITE, CoroCAPI, Coro_Import
 from coro_sock._descriptor cimport NOT_YET, Attempt, Descriptor
 from coro_sock._errors cimport raise_errno, raise_error
 from coro_sock._platform cimport coro_is_ready, coro_readable_amount, coro_writable_amount
@@ -35,7 +36,10 @@ cdef long wait_until_ready(Descriptor self, int events) except -1:
             break
         if self.timeout == 0:
             raise_error(EAGAIN)
-        self.wait(&attempt, CORO_TRIED)
+        self.set_deadline(&attempt)
+        # Not as the owner of the descriptor (CORO_ANNOUNCED): that takes the news away.
+        if not core.wait_fd(self.fd, events, attempt.deadline):
+            raise TimeoutError("timed out")
     if events == CORO_READ:
         return coro_readable_amount(self.fd)
     return coro_writable_amount(self.fd, self.is_socket)

@@ -5,15 +5,17 @@ What belongs here: `sendfile`. Of a regular file the kernel copies the contents 
 are read and sent block by block.
 """
 
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.errno cimport EINVAL, ENOSYS, ENOTSOCK, EOPNOTSUPP, errno
 from libc.stdint cimport INT64_MAX, int64_t
 
 from coro.interface.capi cimport CORO_WRITE
 from coro_sock._descriptor cimport Attempt, Descriptor
 from coro_sock._platform cimport SOCK_STREAM, coro_sendfile
-from coro_sock._stream cimport send_data
+from coro_sock._stream cimport try_send
 
 import io
+import operator
 import os
 import stat
 
@@ -25,9 +27,10 @@ cdef enum:
 cdef object sendfile(Descriptor self, object file, object offset, object count):
     """How many bytes were sent: `count`, or as many as there are from `offset` on. The file's
     position is behind them then."""
-    cdef int64_t begin = offset, at = offset, most
+    cdef int64_t begin, at, most
     check(self, file, count)
-    most = INT64_MAX if count is None else count
+    begin = at = operator.index(offset)
+    most = INT64_MAX if count is None else min(count, INT64_MAX)
     source = descriptor_of(file)
     try:
         if source is None or not send_by_kernel(self, source, &at, most):
@@ -36,7 +39,7 @@ cdef object sendfile(Descriptor self, object file, object offset, object count):
             send_by_blocks(self, file, &at, most)
         return at - begin
     finally:
-        if at > begin and hasattr(file, "seek"):
+        if at > begin and can_seek(file):
             file.seek(at)
 
 
@@ -55,6 +58,11 @@ cdef int check(Descriptor self, object file, object count) except -1:
     return 0
 
 
+cdef bint can_seek(object file) except -1:
+    """Whether it has a position: a pipe's file has a `seek` that refuses."""
+    return hasattr(file, "seek") and (not hasattr(file, "seekable") or file.seekable())
+
+
 cdef object descriptor_of(object file):
     """The descriptor of a regular file, or None."""
     try:
@@ -71,8 +79,8 @@ cdef bint send_by_kernel(Descriptor self, int source, int64_t *at, int64_t most)
     cdef int64_t sent = 0
     cdef ssize_t n
     cdef int fd
-    self.begin(&attempt, CORO_WRITE, 0)
     try:
+        self.begin(&attempt, CORO_WRITE, 0)
         while sent < most:
             fd = self.fd
             with nogil:  # it may read from a disk
@@ -92,10 +100,35 @@ cdef bint send_by_kernel(Descriptor self, int source, int64_t *at, int64_t most)
 
 
 cdef int send_by_blocks(Descriptor self, object file, int64_t *at, int64_t most) except -1:
+    cdef Attempt attempt
     cdef int64_t end = INT64_MAX if most > INT64_MAX - at[0] else at[0] + most
-    while at[0] < end:
-        data = file.read(min(<int64_t> BLOCK, end - at[0]))
-        if not data:
-            break
-        at[0] += send_data(self, data, 0)
+    try:
+        self.begin(&attempt, CORO_WRITE, 0)
+        while at[0] < end:
+            data = file.read(min(<int64_t> BLOCK, end - at[0]))
+            if not data:
+                break
+            send_block(self, &attempt, data, at)
+    finally:
+        self.end(&attempt)
+    return 0
+
+
+cdef int send_block(Descriptor self, Attempt *attempt, object data, int64_t *at) except -1:
+    """Send all of it, and move `at` on with each part that is gone."""
+    cdef Py_buffer view
+    cdef Py_ssize_t sent = 0
+    cdef ssize_t n
+    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+    try:
+        while sent < view.len:
+            n = try_send(self, <const char *> view.buf + sent, view.len - sent, 0)
+            if n >= 0:
+                sent += n
+                at[0] += n
+                self.go_on(attempt, 0)
+            else:
+                self.refused(attempt, errno)
+    finally:
+        PyBuffer_Release(&view)
     return 0

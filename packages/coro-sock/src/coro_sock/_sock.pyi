@@ -1,7 +1,8 @@
 import builtins
 from collections.abc import Iterable
+from io import BufferedReader, BufferedRWPair, BufferedWriter
 from types import TracebackType
-from typing import IO, Any, Literal, Self, SupportsIndex, TextIO, overload
+from typing import Any, Literal, Self, SupportsIndex, TextIO, overload
 
 from _typeshed import ReadableBuffer, SupportsRead, WriteableBuffer
 
@@ -40,7 +41,7 @@ class sock:
     @overload
     def makefile(
         self,
-        mode: Literal["r", "w", "rw", "wr", "r+", "rt", "wt", "rwt"] = "r",
+        mode: Literal["r", "w", "rw", "wr", "r+", "w+", "rt", "wt", "rwt"] = "r",
         bufsize: int = -1,
         *,
         encoding: str | None = None,
@@ -50,13 +51,43 @@ class sock:
     @overload
     def makefile(
         self,
+        mode: Literal["rb", "br"],
+        bufsize: Literal[-1, 1] = -1,
+        *,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+    ) -> BufferedReader: ...
+    @overload
+    def makefile(
+        self,
+        mode: Literal["wb", "bw"],
+        bufsize: Literal[-1, 1] = -1,
+        *,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+    ) -> BufferedWriter: ...
+    @overload
+    def makefile(
+        self,
+        mode: Literal["rwb", "rbw", "wbr", "wrb", "brw", "bwr", "rb+", "r+b"],
+        bufsize: Literal[-1, 1] = -1,
+        *,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+    ) -> BufferedRWPair: ...
+    @overload
+    def makefile(
+        self,
         mode: str,
         bufsize: int = -1,
         *,
         encoding: str | None = None,
         errors: str | None = None,
         newline: str | None = None,
-    ) -> IO[Any]: ...
+    ) -> Any: ...
     def shutdown(self, how: int) -> None: ...
     def settimeout(self, timeout: float | None) -> None: ...
     def gettimeout(self) -> float | None: ...

@@ -7,7 +7,8 @@ in the modules that they call: `_descriptor` (how all of them wait), `_stream`, 
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from libc.errno cimport EAGAIN
+from libc.errno cimport EAGAIN, ENOTSOCK
+from libc.limits cimport INT_MAX, INT_MIN
 from libc.stdint cimport INT64_MAX
 
 from coro.interface.capi cimport CORO_READ, CORO_WRITE
@@ -16,7 +17,7 @@ from coro_sock cimport (
 )
 from coro_sock._addresses cimport NEEDS_RESOLVING, Address, parse
 from coro_sock._descriptor cimport Descriptor, live_descriptors
-from coro_sock._errors cimport raise_errno
+from coro_sock._errors cimport raise_errno, raise_error
 from coro_sock._platform cimport (
     CORO_TYPE_FLAGS, IPPROTO_TCP, SO_REUSEADDR, SOL_SOCKET, TCP_ULP, c_getsockopt, c_listen, c_setsockopt,
     c_shutdown, coro_dup, coro_fd_setup, coro_is_socket, coro_socket, coro_socket_domain,
@@ -58,24 +59,25 @@ cdef class sock(Descriptor):
     """
 
     def __init__(
-            self, int domain=_platform.AF_INET, int stype=_platform.SOCK_STREAM, int protocol=0, int fd=-1):
-        cdef int is_socket = 1
+            self, Py_ssize_t domain=_platform.AF_INET, Py_ssize_t stype=_platform.SOCK_STREAM,
+            Py_ssize_t protocol=0, Py_ssize_t fd=-1):
+        cdef int is_socket = 1, number = c_int("fd", fd)
         if self.orig_fd != -1:
             raise RuntimeError("this socket was initialized before")
-        if fd < -1:
-            raise ValueError(f"fd must be a descriptor, or -1 to make a new one, not {fd}")
-        self.domain = domain
-        self.stype = stype & ~CORO_TYPE_FLAGS
-        self.protocol = protocol
-        if fd == -1:
-            fd = coro_socket(domain, self.stype, protocol)
-            if fd < 0:
+        if number < -1:
+            raise ValueError(f"fd must be a descriptor, or -1 to make a new one, not {number}")
+        self.domain = c_int("domain", domain)
+        self.stype = c_int("stype", stype) & ~CORO_TYPE_FLAGS
+        self.protocol = c_int("protocol", protocol)
+        if number == -1:
+            number = coro_socket(self.domain, self.stype, self.protocol)
+            if number < 0:
                 raise_errno()
         else:
-            is_socket = coro_is_socket(fd)
-            if is_socket < 0 or coro_fd_setup(fd) < 0:
+            is_socket = coro_is_socket(number)
+            if is_socket < 0 or coro_fd_setup(number) < 0:
                 raise_errno()
-        self.own(fd, is_socket)
+        self.own(number, is_socket)
 
     def __repr__(self):
         return (f"<sock fd={self.fd} domain={self.domain} stype={self.stype}"
@@ -131,10 +133,12 @@ cdef class sock(Descriptor):
         made.timeout = self.timeout
         return made
 
-    def makefile(self, mode="r", int bufsize=-1, *, encoding=None, errors=None, newline=None):
+    def makefile(self, mode="r", Py_ssize_t bufsize=-1, *, encoding=None, errors=None, newline=None):
         """A file object over a `dup` of this socket.
 
-        What an interrupted `recv_exact` has left goes to a file that reads.
+        What an interrupted `recv_exact` has left goes to a file that reads. A file with a buffer
+        may lose what it has received when its own reading is interrupted, as those of Python's
+        sockets do.
 
         Args:
             mode: as for the builtin `open`: "r", "w", "rw", and "b" for bytes.
@@ -152,17 +156,18 @@ cdef class sock(Descriptor):
         cdef sock copy
         raw_mode, binary = _makefile.check(mode, bufsize)
         copy = self.dup()
+        file = _makefile.make(_makefile.SocketFile(copy, raw_mode), bufsize, binary, encoding, errors, newline)
         if "r" in raw_mode:
             copy.kept, self.kept = self.kept, None
-        return _makefile.make(_makefile.SocketFile(copy, raw_mode), bufsize, binary, encoding, errors, newline)
+        return file
 
-    def shutdown(self, int how):
+    def shutdown(self, Py_ssize_t how):
         """Shut down one or both halves of the connection (shutdown(2)); see `SHUT`.
 
         Raises:
             OSError: it is not connected, among others.
         """
-        if c_shutdown(self.open_fd(), how) < 0:
+        if c_shutdown(self.open_fd(), c_int("how", how)) < 0:
             raise_errno()
 
     # -- timeouts
@@ -181,9 +186,10 @@ cdef class sock(Descriptor):
         if timeout is None:
             self.timeout = -1
             return
-        if isinstance(timeout, (str, bytes)):
-            raise TypeError(f"timeout must be a number of seconds or None, not {timeout!r}")
-        seconds = timeout
+        try:
+            seconds = timeout
+        except TypeError:
+            raise TypeError(f"timeout must be a number of seconds or None, not {timeout!r}") from None
         if not seconds >= 0:
             raise ValueError(f"timeout must be a number of seconds from 0 on, or None, not {timeout!r}")
         self.timeout = INT64_MAX // 4 if seconds > 1e9 else <long long> (seconds * 1e9 + 0.5)
@@ -209,7 +215,7 @@ cdef class sock(Descriptor):
 
     def set_inheritable(self, inheritable):
         """Set whether a program that is executed gets the descriptor."""
-        os.set_inheritable(self.open_fd(), bool(inheritable))
+        os.set_inheritable(self.open_fd(), inheritable)
 
     # -- waiting
 
@@ -239,7 +245,7 @@ cdef class sock(Descriptor):
 
     # -- receiving
 
-    def recv(self, Py_ssize_t buffer_size, int flags=0):
+    def recv(self, Py_ssize_t buffer_size, Py_ssize_t flags=0):
         """Receive what has come, at most `buffer_size` bytes.
 
         Args:
@@ -255,17 +261,17 @@ cdef class sock(Descriptor):
             TimeoutError: it took longer than `settimeout` allows.
             ValueError: `buffer_size` is negative.
         """
-        if buffer_size < 0:
-            refuse_negative("buffer_size", buffer_size)
-        return _stream.recv(self, buffer_size, flags)
+        if buffer_size <= 0:
+            return nothing(self, "buffer_size", buffer_size)
+        return _stream.recv(self, buffer_size, c_int("flags", flags))
 
     def read(self, Py_ssize_t buffer_size):
         """The same as `recv`."""
-        if buffer_size < 0:
-            refuse_negative("buffer_size", buffer_size)
+        if buffer_size <= 0:
+            return nothing(self, "buffer_size", buffer_size)
         return _stream.recv(self, buffer_size, 0)
 
-    def recv_into(self, buffer, Py_ssize_t nbytes=0, int flags=0):
+    def recv_into(self, buffer, Py_ssize_t nbytes=0, Py_ssize_t flags=0):
         """Receive into a writable buffer.
 
         Args:
@@ -278,12 +284,16 @@ cdef class sock(Descriptor):
 
         Raises:
             as `recv`; ValueError: `nbytes` is negative or larger than the buffer;
-            BufferError, TypeError: `buffer` is not writable.
+            TypeError: `buffer` is not contiguous or not writable.
         """
         cdef Py_buffer view
-        PyObject_GetBuffer(buffer, &view, PyBUF_WRITABLE)
+        cdef Py_ssize_t size
+        get_writable(buffer, &view)
         try:
-            return _stream.recv_into(self, <char *> view.buf, amount(&view, nbytes), flags)
+            size = amount(&view, nbytes)
+            if size == 0:
+                return len(nothing(self, "nbytes", size))
+            return _stream.recv_into(self, <char *> view.buf, size, c_int("flags", flags))
         finally:
             PyBuffer_Release(&view)
 
@@ -316,7 +326,7 @@ cdef class sock(Descriptor):
         """
         return _vectored.readv(self, size_list)
 
-    def recvfrom(self, Py_ssize_t buffer_size, int flags=0):
+    def recvfrom(self, Py_ssize_t buffer_size, Py_ssize_t flags=0):
         """Receive, and tell from whom.
 
         Returns:
@@ -327,9 +337,9 @@ cdef class sock(Descriptor):
         """
         if buffer_size < 0:
             refuse_negative("buffer_size", buffer_size)
-        return _datagram.recvfrom(self, buffer_size, flags)
+        return _datagram.recvfrom(self, buffer_size, c_int("flags", flags))
 
-    def recvfrom_into(self, buffer, Py_ssize_t nbytes=0, int flags=0):
+    def recvfrom_into(self, buffer, Py_ssize_t nbytes=0, Py_ssize_t flags=0):
         """Receive into a writable buffer, and tell from whom.
 
         Args:
@@ -342,17 +352,14 @@ cdef class sock(Descriptor):
             as `recv_into`.
         """
         cdef Py_buffer view
-        cdef Py_ssize_t size
-        PyObject_GetBuffer(buffer, &view, PyBUF_WRITABLE)
+        get_writable(buffer, &view)
         try:
-            size = amount(&view, nbytes)
-            if _foreign.is_foreign(self):
-                return _foreign.retry(self, CORO_READ, flags, "recvfrom_into", (buffer, size, flags))
-            return _datagram.recvfrom_into(self, <char *> view.buf, size, flags)
+            return _datagram.recvfrom_into(
+                self, buffer, <char *> view.buf, amount(&view, nbytes), c_int("flags", flags))
         finally:
             PyBuffer_Release(&view)
 
-    def recvmsg(self, Py_ssize_t bufsize, Py_ssize_t ancbufsize=0, int flags=0):
+    def recvmsg(self, Py_ssize_t bufsize, Py_ssize_t ancbufsize=0, Py_ssize_t flags=0):
         """Receive with ancillary data: as `socket.socket.recvmsg`.
 
         Returns:
@@ -363,9 +370,9 @@ cdef class sock(Descriptor):
         """
         if bufsize < 0:
             refuse_negative("bufsize", bufsize)
-        return _ancillary.recvmsg(self, bufsize, ancbufsize, flags)
+        return _ancillary.recvmsg(self, bufsize, ancillary_size(ancbufsize), c_int("flags", flags))
 
-    def recvmsg_into(self, buffers, Py_ssize_t ancbufsize=0, int flags=0):
+    def recvmsg_into(self, buffers, Py_ssize_t ancbufsize=0, Py_ssize_t flags=0):
         """Receive into several buffers, with ancillary data: as `socket.socket.recvmsg_into`.
 
         Returns:
@@ -374,11 +381,11 @@ cdef class sock(Descriptor):
         Raises:
             as `recv_into`.
         """
-        return _ancillary.recvmsg_into(self, buffers, ancbufsize, flags)
+        return _ancillary.recvmsg_into(self, buffers, ancillary_size(ancbufsize), c_int("flags", flags))
 
     # -- sending
 
-    def send(self, data, int flags=0):
+    def send(self, data, Py_ssize_t flags=0):
         """Send all of `data`.
 
         Args:
@@ -394,11 +401,11 @@ cdef class sock(Descriptor):
             ClosedError: the socket is closed, or was closed meanwhile.
             TimeoutError: it took longer than `settimeout` allows; a part may have been sent.
         """
-        return _stream.send_data(self, data, flags)
+        return _stream.send_data(self, data, c_int("flags", flags))
 
-    def sendall(self, data, int flags=0):
+    def sendall(self, data, Py_ssize_t flags=0):
         """The same as `send`."""
-        return _stream.send_data(self, data, flags)
+        return _stream.send_data(self, data, c_int("flags", flags))
 
     def write(self, data):
         """The same as `send`."""
@@ -433,18 +440,21 @@ cdef class sock(Descriptor):
             as `send`; and as `connect`, of the address.
         """
         cdef Py_buffer view
+        cdef int number
         if isinstance(address, int):
             address, flags = flags, address
+        number = c_int("flags", flags)
+        self.open_fd()
         address = self.with_number(address, True)
         if _foreign.is_foreign(self):
-            return _foreign.retry(self, CORO_WRITE, flags, "sendto", (data, flags, address))
+            return _foreign.retry(self, CORO_WRITE, number, "sendto", (data, number | _platform.MSG_NOSIGNAL, address))
         PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
         try:
-            return _datagram.sendto(self, <const char *> view.buf, view.len, flags, address)
+            return _datagram.sendto(self, <const char *> view.buf, view.len, number, address)
         finally:
             PyBuffer_Release(&view)
 
-    def sendmsg(self, buffers, ancdata=(), int flags=0, address=None):
+    def sendmsg(self, buffers, ancdata=(), Py_ssize_t flags=0, address=None):
         """Send with ancillary data: as `socket.socket.sendmsg`.
 
         Returns:
@@ -453,9 +463,10 @@ cdef class sock(Descriptor):
         Raises:
             as `send`.
         """
+        self.open_fd()
         if address is not None:
             address = self.with_number(address, True)
-        return _ancillary.sendmsg(self, buffers, ancdata, flags, address)
+        return _ancillary.sendmsg(self, buffers, ancdata, c_int("flags", flags), address)
 
     def sendfile(self, file, offset=0, count=None):
         """Send a file, or what else can be read.
@@ -491,13 +502,13 @@ cdef class sock(Descriptor):
         self.open_fd()
         _connections.bind(self, self.with_number(address, True))
 
-    def listen(self, int backlog=128):
+    def listen(self, Py_ssize_t backlog=128):
         """Listen for connections.
 
         Args:
             backlog: how many may wait to be accepted (listen(2)).
         """
-        if c_listen(self.open_fd(), max(backlog, 0)) < 0:
+        if c_listen(self.open_fd(), max(c_int("backlog", backlog), 0)) < 0:
             raise_errno()
         self.drained = False
 
@@ -513,7 +524,7 @@ cdef class sock(Descriptor):
         """
         return _connections.accept(self)
 
-    def accept_many(self, int max=0):
+    def accept_many(self, Py_ssize_t max=0):
         """Wait for a connection, and accept it and all others that wait.
 
         Args:
@@ -561,7 +572,6 @@ cdef class sock(Descriptor):
         Raises:
             TypeError, ValueError, OverflowError, socket.gaierror: as `connect`.
         """
-        self.open_fd()
         address = self.with_number(address, True)
         try:
             _connections.connect(self, address)
@@ -576,6 +586,8 @@ cdef class sock(Descriptor):
     cdef object with_number(self, object address, bint resolve):
         """`address` with its host as a number, looked up if need be."""
         cdef Address parsed
+        if not self.is_socket and self.fd >= 0:
+            raise_error(ENOTSOCK)
         if _foreign.is_foreign(self) or parse(self.domain, address, &parsed) != NEEDS_RESOLVING:
             return address
         if not resolve:
@@ -594,7 +606,7 @@ cdef class sock(Descriptor):
 
     # -- options
 
-    def getsockopt(self, int level, int optname, socklen_t buflen=0):
+    def getsockopt(self, Py_ssize_t level, Py_ssize_t optname, Py_ssize_t buflen=0):
         """The value of an option (getsockopt(2)).
 
         Args:
@@ -605,20 +617,21 @@ cdef class sock(Descriptor):
         Returns:
             an int if `buflen` is 0, else bytes.
         """
-        cdef int value = 0
+        cdef int value = 0, its_level = c_int("level", level), its_name = c_int("optname", optname)
         cdef socklen_t size = sizeof(value)
         if buflen == 0:
-            if c_getsockopt(self.open_fd(), level, optname, &value, &size) < 0:
+            if c_getsockopt(self.open_fd(), its_level, its_name, &value, &size) < 0:
                 raise_errno()
             return value
-        if buflen > LONGEST_OPTION:
+        if not 0 <= c_int("buflen", buflen) <= LONGEST_OPTION:
             raise OSError(f"buflen must be 0-{LONGEST_OPTION}, not {buflen}")
         data = PyBytes_FromStringAndSize(NULL, buflen)
-        if c_getsockopt(self.open_fd(), level, optname, PyBytes_AS_STRING(data), &buflen) < 0:
+        size = <socklen_t> buflen
+        if c_getsockopt(self.open_fd(), its_level, its_name, PyBytes_AS_STRING(data), &size) < 0:
             raise_errno()
-        return data[:buflen]
+        return data[:size]
 
-    def setsockopt(self, int level, int optname, value, optlen=None):
+    def setsockopt(self, Py_ssize_t level, Py_ssize_t optname, value, optlen=None):
         """Set an option (setsockopt(2)).
 
         Args:
@@ -627,23 +640,23 @@ cdef class sock(Descriptor):
                 only the length `optlen`.
             optlen: bytes, for a `value` of None only.
         """
-        cdef int number
+        cdef int number, failed, its_level = c_int("level", level), its_name = c_int("optname", optname)
         cdef Py_buffer view
-        cdef int failed
         # Options such as a kernel's TLS make a short read mean something else.
-        if level == IPPROTO_TCP and optname == TCP_ULP:
+        if its_level == IPPROTO_TCP and its_name == TCP_ULP:
             self.empties_by_short_read = self.drained = False
         if (value is None) != (optlen is not None):
             raise TypeError("setsockopt() takes an optlen if, and only if, value is None")
         if value is None:
-            failed = c_setsockopt(self.open_fd(), level, optname, NULL, <socklen_t> optlen)
+            number = c_int("optlen", optlen)
+            failed = c_setsockopt(self.open_fd(), its_level, its_name, NULL, <socklen_t> number)
         elif isinstance(value, int):
-            number = value
-            failed = c_setsockopt(self.open_fd(), level, optname, &number, sizeof(number))
+            number = c_int("value", value)
+            failed = c_setsockopt(self.open_fd(), its_level, its_name, &number, sizeof(number))
         else:
             PyObject_GetBuffer(value, &view, PyBUF_SIMPLE)
             try:
-                failed = c_setsockopt(self.open_fd(), level, optname, view.buf, <socklen_t> view.len)
+                failed = c_setsockopt(self.open_fd(), its_level, its_name, view.buf, <socklen_t> view.len)
             finally:
                 PyBuffer_Release(&view)
         if failed < 0:
@@ -659,6 +672,36 @@ cdef class sock(Descriptor):
 
 cdef int refuse_negative(str name, Py_ssize_t value) except -1:
     raise ValueError(f"{name} must not be negative, but is {value}")
+
+
+cdef int c_int(str name, Py_ssize_t value) except? -1:
+    """An argument that the system takes as an int. The methods declare it as Py_ssize_t, because
+    Cython makes an int of 1.5 too."""
+    if not INT_MIN <= value <= INT_MAX:
+        raise OverflowError(f"{name} must be a C int ({INT_MIN} to {INT_MAX}), but is {value}")
+    return <int> value
+
+
+cdef bytes nothing(Descriptor self, str name, Py_ssize_t size):
+    """What is received if no bytes are asked for: that comes at once, as from Python's sockets."""
+    if size < 0:
+        refuse_negative(name, size)
+    self.open_fd()
+    return b""
+
+
+cdef Py_ssize_t ancillary_size(Py_ssize_t size) except -1:
+    if not 0 <= size <= INT_MAX:
+        raise ValueError(f"ancbufsize, the room for ancillary data, must be 0-{INT_MAX} bytes, not {size}")
+    return size
+
+
+cdef int get_writable(object buffer, Py_buffer *view) except -1:
+    try:
+        return PyObject_GetBuffer(buffer, view, PyBUF_WRITABLE)
+    except (BufferError, TypeError) as error:
+        raise TypeError("buffer must be a contiguous writable object with the buffer protocol, which this "
+                        f"{type(buffer).__name__} is not") from error
 
 
 cdef Py_ssize_t amount(Py_buffer *view, Py_ssize_t nbytes) except -1:
@@ -680,22 +723,24 @@ cdef object named(object constants, int value):
 # --- sockets from descriptors ---------------------------------------------------------------
 
 
-def kind_of_socket(int fd):
+def kind_of_socket(Py_ssize_t fd):
     """``(domain, type, protocol)`` of an open descriptor; of one that is no socket,
     ``(AF_UNSPEC, 0, 0)``.
 
     Raises:
         OSError: it is not open.
     """
-    cdef int is_socket = coro_is_socket(fd)
+    cdef int number = c_int("fd", fd)
+    cdef int is_socket = coro_is_socket(number)
     if is_socket < 0:
         raise_errno()
     if not is_socket:
         return _platform.AF_UNSPEC, 0, 0
-    return coro_socket_domain(fd), coro_socket_type(fd), coro_socket_protocol(fd)
+    return coro_socket_domain(number), coro_socket_type(number), coro_socket_protocol(number)
 
 
-def socketpair(int domain=_platform.AF_UNIX, int stype=_platform.SOCK_STREAM, int protocol=0):
+def socketpair(
+        Py_ssize_t domain=_platform.AF_UNIX, Py_ssize_t stype=_platform.SOCK_STREAM, Py_ssize_t protocol=0):
     """Make an unnamed pair of connected sockets (socketpair(2)).
 
     Args:
@@ -711,14 +756,14 @@ def socketpair(int domain=_platform.AF_UNIX, int stype=_platform.SOCK_STREAM, in
     """
     cdef int ends[2]
     cdef sock one = sock.__new__(sock), other = sock.__new__(sock)
-    stype &= ~CORO_TYPE_FLAGS
-    if coro_socketpair(domain, stype, protocol, ends) < 0:
+    for made in (one, other):
+        (<sock> made).domain = c_int("domain", domain)
+        (<sock> made).stype = c_int("stype", stype) & ~CORO_TYPE_FLAGS
+        (<sock> made).protocol = c_int("protocol", protocol)
+    if coro_socketpair(one.domain, one.stype, one.protocol, ends) < 0:
         raise_errno()
-    for made, fd in ((one, ends[0]), (other, ends[1])):
-        (<sock> made).domain = domain
-        (<sock> made).stype = stype
-        (<sock> made).protocol = protocol
-        (<sock> made).own(fd, True)
+    one.own(ends[0], True)
+    other.own(ends[1], True)
     return one, other
 
 

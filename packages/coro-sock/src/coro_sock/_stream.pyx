@@ -66,7 +66,7 @@ cdef ssize_t try_read(Descriptor self, char *buffer, Py_ssize_t size, int flags)
     return c_read(self.fd, buffer, size)
 
 
-cdef inline ssize_t try_send(Descriptor self, const char *data, Py_ssize_t size, int flags) noexcept:
+cdef ssize_t try_send(Descriptor self, const char *data, Py_ssize_t size, int flags) noexcept:
     """One send(2), or write(2); -1 and errno if it fails."""
     if self.is_socket:
         return c_send(self.fd, data, size, flags | MSG_NOSIGNAL)
@@ -85,10 +85,12 @@ cdef object recv(Descriptor self, Py_ssize_t size, int flags):
     cdef Py_ssize_t room
     cdef char *scratch
     cdef ssize_t n
-    if self.kept is not None or flags & MSG_WAITALL or size > scratch_size or self.reads_are_large:
+    if flags & MSG_WAITALL or size > scratch_size or self.reads_are_large:
         return recv_otherwise(self, size, flags)
-    self.begin(&attempt, CORO_READ, flags)
     try:
+        self.begin(&attempt, CORO_READ, flags)
+        if has_kept(self, flags):
+            return take_kept(self, size, flags)
         while True:
             scratch = core.scratch(&room)
             n = try_recv(self, scratch, size, flags)
@@ -100,9 +102,6 @@ cdef object recv(Descriptor self, Py_ssize_t size, int flags):
 
 
 cdef object recv_otherwise(Descriptor self, Py_ssize_t size, int flags):
-    if has_kept(self, flags):
-        self.open_fd()
-        return self.kept[:size] if flags & MSG_PEEK else take_kept(self, size)
     if waits_for_all(self, flags):
         return recv_all(self, size, flags)
     return recv_large(self, size, flags)
@@ -113,10 +112,11 @@ cdef object recv_large(Descriptor self, Py_ssize_t size, int flags):
     cdef PyObject *made
     cdef ssize_t n
     cdef int error
-    if size >= HUGE:
-        Py_DECREF(<object> new_bytes(NULL, size))  # MemoryError now, not after a wait
-    self.begin(&attempt, CORO_READ, flags)
+    need_memory(size)
     try:
+        self.begin(&attempt, CORO_READ, flags)
+        if has_kept(self, flags):
+            return take_kept(self, size, flags)
         while True:
             made = new_bytes(NULL, size)
             n = try_recv(self, bytes_start(made), size, flags)
@@ -127,6 +127,13 @@ cdef object recv_large(Descriptor self, Py_ssize_t size, int flags):
             self.refused(&attempt, error)
     finally:
         self.end(&attempt)
+
+
+cdef int need_memory(Py_ssize_t size) except -1:
+    """MemoryError now, and not after a wait, if so much cannot be had."""
+    if size >= HUGE:
+        Py_DECREF(<object> new_bytes(NULL, size))
+    return 0
 
 
 cdef object cut(PyObject *made, Py_ssize_t size, Py_ssize_t n):
@@ -142,13 +149,12 @@ cdef Py_ssize_t recv_into(Descriptor self, char *buffer, Py_ssize_t size, int fl
     """The same into a buffer; how much came."""
     cdef Attempt attempt
     cdef ssize_t n
-    if has_kept(self, flags):
-        self.open_fd()
-        return give_kept(self, buffer, size, flags)
     if waits_for_all(self, flags):
         return fill(self, buffer, size, flags & ~MSG_WAITALL)
-    self.begin(&attempt, CORO_READ, flags)
     try:
+        self.begin(&attempt, CORO_READ, flags)
+        if has_kept(self, flags):
+            return give_kept(self, buffer, size, flags)
         while True:
             n = try_recv(self, buffer, size, flags)
             if n >= 0:
@@ -174,7 +180,7 @@ cdef bytes recv_exact(Descriptor self, Py_ssize_t size):
     """Exactly `size` bytes, or EOFError with what came."""
     cdef bytes data
     cdef Py_ssize_t have
-    self.open_fd()
+    self.open_fd()  # the more likely error comes before MemoryError
     data = PyBytes_FromStringAndSize(NULL, size)
     have = fill(self, PyBytes_AS_STRING(data), size, 0)
     if have < size:
@@ -188,28 +194,30 @@ cdef Py_ssize_t fill(Descriptor self, char *buffer, Py_ssize_t size, int flags) 
     cdef Attempt attempt
     cdef Py_ssize_t have = 0
     cdef ssize_t n
-    if self.kept is not None:
-        have = give_kept(self, buffer, size, 0)
-    if have == size:
-        return have
+    self.open_fd()
+    if size == 0:
+        return 0
     try:
         self.begin(&attempt, CORO_READ, flags)
-        try:
-            while True:
-                n = try_recv(self, buffer + have, size - have, flags)
-                if n >= 0:
-                    have += n
-                    if n == 0 or have == size:
-                        return have
+        if self.kept is not None:
+            have = give_kept(self, buffer, size, 0)
+        while have < size:
+            n = try_recv(self, buffer + have, size - have, flags)
+            if n > 0:
+                have += n
+                if have < size:
                     self.go_on(&attempt, flags)
-                else:
-                    self.refused(&attempt, errno)
-        finally:
-            self.end(&attempt)
+            elif n == 0:
+                break
+            else:
+                self.refused(&attempt, errno)
+        return have
     except BaseException:
         if have:
             keep(self, buffer[:have])
         raise
+    finally:
+        self.end(&attempt)
 
 
 # --- what an interrupted operation had received -------------------------------------------
@@ -227,14 +235,15 @@ cdef int keep(Descriptor self, bytes data) except -1:
     return 0
 
 
-cdef bytes take_kept(Descriptor self, Py_ssize_t size):
+cdef bytes take_kept(Descriptor self, Py_ssize_t size, int flags):
     cdef bytes data = self.kept
-    self.kept = None if size >= len(data) else data[size:]
+    if not flags & MSG_PEEK:
+        self.kept = None if size >= len(data) else data[size:]
     return data[:size]
 
 
 cdef Py_ssize_t give_kept(Descriptor self, char *buffer, Py_ssize_t size, int flags) except -1:
-    cdef bytes data = self.kept[:size] if flags & MSG_PEEK else take_kept(self, size)
+    cdef bytes data = take_kept(self, size, flags)
     memcpy(buffer, PyBytes_AS_STRING(data), len(data))
     return len(data)
 
@@ -247,8 +256,8 @@ cdef Py_ssize_t send(Descriptor self, const char *data, Py_ssize_t size, int fla
     cdef Attempt attempt
     cdef Py_ssize_t sent = 0
     cdef ssize_t n
-    self.begin(&attempt, CORO_WRITE, flags)
     try:
+        self.begin(&attempt, CORO_WRITE, flags)
         while True:
             n = try_send(self, data + sent, size - sent, flags)
             if n >= 0:

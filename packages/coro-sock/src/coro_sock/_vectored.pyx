@@ -113,29 +113,30 @@ cdef tuple readv(Descriptor self, object sizes):
     self.open_fd()
     place.index = place.offset = 0
     place = advance(parts, place, 0)
-    if self.kept is not None:
-        place = give_kept(self, parts, place)
     if place.index == len(parts):
         return tuple(parts)
     try:
         self.begin(&attempt, CORO_READ, 0)
-        try:
-            while True:
-                n = try_readv(self, parts, place)
-                if n >= 0:
-                    place = advance(parts, place, n)
-                    if n == 0 or place.index == len(parts):
-                        return filled(parts, place)
+        if self.kept is not None:
+            place = give_kept(self, parts, place)
+        while place.index < len(parts):
+            n = try_readv(self, parts, place)
+            if n > 0:
+                place = advance(parts, place, n)
+                if place.index < len(parts):
                     self.go_on(&attempt, 0)
-                else:
-                    self.refused(&attempt, errno)
-        finally:
-            self.end(&attempt)
+            elif n == 0:
+                break
+            else:
+                self.refused(&attempt, errno)
+        return filled(parts, place)
     except BaseException:
         data = b"".join(filled(parts, place))
         if data:
             keep(self, data)
         raise
+    finally:
+        self.end(&attempt)
 
 
 cdef bytes new_buffer(object size):
@@ -156,7 +157,7 @@ cdef tuple filled(list parts, Place place):
 cdef Place give_kept(Descriptor self, list parts, Place place):
     cdef bytes data
     while self.kept is not None and place.index < len(parts):
-        data = take_kept(self, size_of(parts[place.index]) - place.offset)
+        data = take_kept(self, size_of(parts[place.index]) - place.offset, 0)
         memcpy(start_of(parts[place.index]) + place.offset, PyBytes_AS_STRING(data), len(data))
         place = advance(parts, place, len(data))
     return place
@@ -194,8 +195,8 @@ cdef Py_ssize_t writev(Descriptor self, object data) except -1:
         place = advance(parts, place, 0)
         if place.index == len(parts):
             return 0
-    self.begin(&attempt, CORO_WRITE, 0)
     try:
+        self.begin(&attempt, CORO_WRITE, 0)
         while True:
             n = try_writev(self, parts, place)
             if n >= 0:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from coro import _capi
+from coro._real_threads import RealThreads
 from coro._scheduler import scheduler
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "WRITE",
     "Coroutine",
     "Poller",
+    "RealThreads",
     "Resolver",
     "Scheduler",
     "include_directory",
@@ -118,16 +120,23 @@ class Poller(Protocol):
 
 @runtime_checkable
 class Resolver(Protocol):
-    """Turns names into addresses without blocking the scheduler."""
+    """Turns names into addresses without blocking the scheduler, and back.
+
+    Coroutines of several OS threads may ask it at the same time. Numbers are not asked for.
+    """
 
     def getaddrinfo(
         self,
         host: str | bytes | None,
-        port: str | int | None,
+        port: str | bytes | int | None,
         family: int = 0,
         type: int = 0,
         proto: int = 0,
         flags: int = 0,
-    ) -> list[tuple[int, int, int, str, tuple[Any, ...]]]: ...
+    ) -> list[tuple[int, int, int, str, tuple[Any, ...]]]:
+        """The addresses of a host, in the form of `socket.getaddrinfo`; or its `gaierror`."""
+        ...
 
-    def getnameinfo(self, sockaddr: tuple[Any, ...], flags: int) -> tuple[str, str]: ...
+    def getnameinfo(self, sockaddr: tuple[Any, ...], flags: int) -> tuple[str, str]:
+        """The names of an address's host and port, as `socket.getnameinfo`."""
+        ...
