@@ -254,7 +254,10 @@ def listen_unix(path: str) -> coro.sock:
 
 def accept(listener: coro.sock) -> None:
     while True:
-        socket, _ = listener.accept()
+        try:
+            socket, _ = listener.accept()
+        except (coro.oserrors.EMFILE, coro.oserrors.ENFILE):
+            continue  # descriptors have run out: the next accept lets some time pass
         coro.spawn(Connection(socket).serve, answer)
 
 

@@ -1,6 +1,8 @@
 """Exceptions that nobody catches in a coroutine."""
 
+import gc
 import sys
+import weakref
 
 import pytest
 
@@ -23,6 +25,24 @@ class TestDefault:
         with pytest.raises(ValueError, match="because"):
             co.result()
         assert capsys.readouterr().err == ""
+
+    def test_what_the_function_had_goes_with_the_coroutine(self, capsys):
+        class Thing:
+            pass
+
+        seen = []
+
+        def body():
+            thing = Thing()
+            seen.append(weakref.ref(thing))
+            fail()
+
+        gc.disable()
+        try:
+            coro.spawn(body).join()
+            assert seen[0]() is None  # without the collector: no cycle holds it
+        finally:
+            gc.enable()
 
     def test_others_go_on(self, capsys):
         log = []

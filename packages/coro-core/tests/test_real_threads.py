@@ -385,9 +385,9 @@ class TestNoThread:
             import _thread, threading, coro
             from coro.interface import RealThreads
 
-            threads, go = RealThreads(2), threading.Event()
-            first = coro.spawn(threads.call, "test", go.wait)
-            while not threads.running:
+            threads, begun, go = RealThreads(2), threading.Event(), threading.Event()
+            first = coro.spawn(threads.call, "test", lambda: begun.set() or go.wait())
+            while not begun.is_set():
                 coro.yield_slice()
             _thread.stack_size(1 << 46)
             second = coro.spawn(threads.call, "test", int, "7")

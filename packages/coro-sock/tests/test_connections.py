@@ -441,6 +441,20 @@ def test_closing_ends_a_connect(full: sock, tmp_path: Path) -> None:
             assert isinstance(co.failure, coro.ClosedError)
 
 
+def test_closing_ends_a_pause_at_once(virtual: None, tmp_path: Path) -> None:
+    with coro_sock.unix_sock() as listener, coro_sock.unix_sock() as first, coro_sock.unix_sock() as second:
+        listener.bind(listeners.free_address("unix-abstract", tmp_path))
+        listener.listen(0)
+        first.connect(listener.getsockname())
+        connecting = coro.spawn(second.connect, listener.getsockname())
+        until_blocked(connecting)
+        before = coro.now()
+        second.close()
+        connecting.join()
+        assert isinstance(connecting.failure, coro.ClosedError)
+        assert coro.now() == before
+
+
 def plain_socket(domain: int, stype: int) -> Any:
     return socket.socket(domain, stype)
 

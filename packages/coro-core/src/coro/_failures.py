@@ -61,6 +61,7 @@ def ended_by_exception(co: Any, error: BaseException, main: Any) -> None:
 
 def _tell(co: Any, error: BaseException) -> None:
     story = "".join(traceback.format_exception(error))  # without the next line's frame
+    before = error.__traceback__
     try:
         raise error
     except BaseException:
@@ -78,6 +79,8 @@ def _tell(co: Any, error: BaseException) -> None:
             report_unraisable(fault, type(co))
             name = "?"
         _print(f"coroutine {co.id} ({name}) ended by an exception:\n{story}")
+    finally:
+        error.__traceback__ = before  # that of this frame would hold `co`, which holds the error
 
 
 def report_unraisable(error: BaseException, culprit: object) -> None:

@@ -28,6 +28,7 @@ cdef class Descriptor:
     cdef int taken                   # CORO_READ, CORO_WRITE: somebody has that turn
     cdef int awaited                 # the same: somebody waits for it
     cdef object readers, writers     # those, in deques; None if nobody ever did
+    cdef object pausing              # who have the turn and let time pass: a list, or None
     cdef unsigned int turns_since    # the fork since which these hold
     cdef int64_t timeout             # ns; -1 for none
     cdef int64_t accept_pause        # ns; 0 unless descriptors had run out

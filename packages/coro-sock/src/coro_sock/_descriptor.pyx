@@ -150,9 +150,8 @@ cdef class Descriptor:
             return -1
         self.fd = -1
         self.kept = None
-        for queue in (self.readers, self.writers):
-            for waiting in queue or ():
-                core.wake(waiting)
+        for waiting in (*(self.readers or ()), *(self.writers or ()), *(self.pausing or ())):
+            core.wake(waiting)
         tell(fd)
         return fd
 
@@ -222,13 +221,22 @@ cdef class Descriptor:
     cdef int pause(self, Attempt *attempt, const char *why, int64_t length) except -1:
         """Let others run for a while (ns) before the next try."""
         cdef int64_t until = core.now() + length
+        cdef object me = core.current()
+        cdef object pausing
         self.set_deadline(attempt)
         self.take_turn(attempt)
-        while core.now() < until:
-            if core.now() >= attempt.deadline:
-                raise TimeoutError("timed out")
-            self.open_fd()
-            core.park(why, <PyObject *> self, min(until, attempt.deadline))
+        if self.pausing is None:
+            self.pausing = []
+        pausing = self.pausing
+        pausing.append(me)
+        try:
+            while core.now() < until:
+                if core.now() >= attempt.deadline:
+                    raise TimeoutError("timed out")
+                self.open_fd()
+                core.park(why, <PyObject *> self, min(until, attempt.deadline))
+        finally:
+            pausing.remove(me)
         return 0
 
     cdef int set_deadline(self, Attempt *attempt) except -1:
@@ -303,4 +311,4 @@ cdef class Descriptor:
         """After a fork, those who had the turns and waited for them are not in this process."""
         self.turns_since = forks
         self.taken = self.awaited = 0
-        self.readers = self.writers = None
+        self.readers = self.writers = self.pausing = None
