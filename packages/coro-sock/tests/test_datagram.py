@@ -4,6 +4,7 @@ import array
 import errno
 import os
 import resource
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -425,3 +426,27 @@ def test_sendto_on_a_connected_stream(tcp: tuple[sock, sock]) -> None:
     client, server = tcp
     assert client.sendto(b"x", server.getsockname()) == 1  # tcp(7) ignores the address
     assert server.recv(10) == b"x"
+
+
+def test_a_signal_handler_that_reads_takes_nothing_from_who_was_interrupted(tmp_path: Path) -> None:
+    """The address of a UNIX socket is made by Python code, in which handlers run."""
+    mine, other = coro_sock.sock(socket.AF_UNIX, socket.SOCK_DGRAM), coro_sock.socketpair()
+    sender = coro_sock.sock(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with mine, sender, other[0], other[1]:
+        mine.bind(str(tmp_path / "mine"))
+        sender.bind(str(tmp_path / "sender"))
+        other[1].settimeout(0)
+
+        def handler(*_: object) -> None:
+            other[0].send(b"THEIRS")
+            other[1].recv(100)
+
+        before = signal.signal(signal.SIGALRM, handler)
+        signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0002)
+        try:
+            for _ in range(3000):
+                sender.sendto(b"mine", str(tmp_path / "mine"))
+                assert mine.recvfrom(100) == (b"mine", str(tmp_path / "sender"))
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)

@@ -1,10 +1,13 @@
 """The class `Descriptor`, seen through sockets: its life, turns, and time limits."""
 
+import copy
 import os
+import pickle
 import resource
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -770,3 +773,31 @@ def test_a_child_can_use_the_socket_that_somebody_waited_for(run: Callable[..., 
         print("parent")
     """
     assert run(source, str(writers)) == "child\nparent\n"
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_descriptor_has_one_owner(copied: Any) -> None:
+    class Mine(sock):
+        pass
+
+    for made in (sock(), Mine()):
+        with made, pytest.raises(TypeError, match="cannot be copied or pickled"):
+            copied(made)
+
+
+def test_readiness_that_is_none_does_not_spin() -> None:
+    """An error in the queue of MSG_ERRQUEUE keeps a socket ready for poll(2)."""
+    with coro_sock.udp_sock() as gone, coro_sock.udp_sock() as client:
+        gone.bind(("127.0.0.1", 0))
+        address = gone.getsockname()
+        gone.close()
+        client.setsockopt(socket.IPPROTO_IP, getattr(socket, "IP_RECVERR", 11), 1)
+        client.connect(address)
+        client.send(b"is anybody there?")
+        with pytest.raises(ConnectionRefusedError):
+            client.recv(100)
+        client.settimeout(0.2)
+        before = time.process_time()
+        with pytest.raises(TimeoutError):
+            client.recv(100)
+        assert time.process_time() - before < 0.1

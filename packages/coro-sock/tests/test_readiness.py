@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import coro
+import coro_sock
 import listeners
 from coro import fd_sock, sock
 from listeners import fill, join, until_blocked
@@ -331,3 +332,16 @@ def test_a_closed_socket_is_not_waited_for(method: str) -> None:
     closed.close()
     with pytest.raises(coro.ClosedError):
         getattr(closed, method)()
+
+
+def test_urgent_data_is_something_to_read() -> None:
+    with coro_sock.create_server(("127.0.0.1", 0)) as listener, coro_sock.tcp_sock() as client:
+        client.connect(listener.getsockname())
+        with listener.accept()[0] as server:
+            server.settimeout(5)
+            waiting = coro.spawn(server.wait_for_read)
+            until_blocked(waiting)
+            client.send(b"!", socket.MSG_OOB)
+            waiting.join()
+            assert waiting.result() == 0  # in the stream there is nothing
+            assert server.recv(1, socket.MSG_OOB) == b"!"

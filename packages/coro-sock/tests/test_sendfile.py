@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import coro
+import coro_sock
 from coro import fd_sock, sock
 from listeners import fill, join, shrink, tiny_unix_pair, until_blocked
 
@@ -330,3 +331,41 @@ def test_a_full_socket_waits_before_anything_is_sent(ends: tuple[sock, sock], pa
         assert file.tell() == 0
         assert right.recv_exact(filled + 100)[filled:] == DATA[:100]
         assert join(sending) == [100]
+
+
+class SlowFile:
+    """Its `read` lets others run before it has something."""
+
+    def __init__(self, *blocks: bytes) -> None:
+        self.blocks = [*blocks, b""]
+
+    def read(self, size: int) -> bytes:
+        coro.sleep_relative(0.001)
+        return self.blocks.pop(0)
+
+
+def test_what_others_send_is_not_mixed_into_a_slow_file() -> None:
+    mine, peer = coro_sock.socketpair()
+    with mine, peer:
+        first = coro.spawn(mine.sendfile, SlowFile(b"a" * 1000, b"a" * 1000))
+        until_blocked(first)
+        second = coro.spawn(mine.send, b"b" * 3_000_000)
+        received = peer.recv_exact(3_002_000)
+        assert received == b"a" * 2000 + b"b" * 3_000_000
+        for co in (first, second):
+            co.join()
+            co.result()
+
+
+def test_a_source_that_is_closed_meanwhile_is_sent_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * 4_000_000)
+    mine, peer = coro_sock.socketpair()
+    with mine, peer:
+        file = path.open("rb")
+        sending = coro.spawn(mine.sendfile, file)
+        until_blocked(sending)
+        file.close()
+        assert peer.recv_exact(4_000_000) == b"x" * 4_000_000
+        sending.join()
+        assert sending.result() == 4_000_000

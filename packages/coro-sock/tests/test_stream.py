@@ -663,3 +663,12 @@ def test_a_handler_may_close_the_socket_that_is_waited_for(tcp: tuple[sock, sock
     ring(server.close)
     with pytest.raises(coro.ClosedError):
         server.recv(1)
+
+
+def test_data_that_is_dropped_shows_nothing_of_others(tcp: tuple[sock, sock]) -> None:
+    client, server = tcp
+    client.send(b"a secret")
+    assert server.recv(100) == b"a secret"  # by way of the same buffer
+    client.send(b"dropped!")
+    server.wait_for_read()
+    assert server.recv(100, socket.MSG_TRUNC) == bytes(8)

@@ -115,16 +115,21 @@ class RealThreads:
     def _hire(self) -> None:
         """Start one more thread, if the limit allows it."""
         permits = self._permits
+        permit: list[None] = []  # filled in the block that gives it back
         try:
-            permits.pop()
-        except IndexError:
-            return  # who is done first looks into the queue
-        try:
+            try:
+                permit.append(permits.pop())
+            except IndexError:
+                return  # who is done first looks into the queue
             _start_new_thread(self._work, ())
+            permit.clear()
         except Exception as error:
-            permits.append(None)
+            permits.extend(permit)
+            permit.clear()
             if len(permits) == self.limit:  # nobody is left who would ever look
                 self._refuse(error)
+        finally:
+            permits.extend(permit)  # a handler of a signal has raised
 
     def _refuse(self, error: Exception) -> None:
         while self._jobs:
@@ -147,7 +152,8 @@ class RealThreads:
                 except IndexError:
                     return
             else:
-                job.run()
+                with contextlib.suppress(Exception):  # no memory to tell the caller of the outcome
+                    job.run()
 
 
 class _Job:

@@ -110,7 +110,8 @@ cdef class Scheduler:
 
 cdef Scheduler this_scheduler()
 cdef PyObject *running_here(int *is_main) noexcept
-cdef coro new_coroutine(object function, tuple args, dict kwargs, object thread_name)
+cdef coro new_coroutine(
+    Scheduler home, object function, tuple args, dict kwargs, object thread_name)
 cdef int start_coroutine(coro co) except -1
 cdef int require_initialized(coro co) except -1
 cdef int open_everywhere(int fd) except -1

@@ -173,7 +173,7 @@ cdef class coro:
     def __init__(self, fun, /, *args, thread_name=None, **kwargs):
         if self.scheduler is not None:
             raise RuntimeError("this coroutine was initialized before")
-        fill_coroutine(self, fun, args, kwargs, thread_name)
+        fill_coroutine(self, this_scheduler(), fun, args, kwargs, thread_name)
 
     def __dealloc__(self):
         global coroutines_alive
@@ -381,12 +381,13 @@ cdef class coro:
         return <PyObject *> self.kwargs if self.kwargs is not None else NULL
 
 
-cdef int fill_coroutine(coro co, function, tuple args, dict kwargs, thread_name) except -1:
+cdef int fill_coroutine(
+        coro co, Scheduler home, function, tuple args, dict kwargs, thread_name) except -1:
     if not callable(function):
         raise TypeError(f"fun must be callable, not {type(function).__name__}")
     if thread_name is not None:
         co.set_name(thread_name)
-    co.scheduler = this_scheduler()
+    co.scheduler = home
     co.function = function
     co.args = args
     co.kwargs = kwargs if kwargs else None
@@ -394,9 +395,10 @@ cdef int fill_coroutine(coro co, function, tuple args, dict kwargs, thread_name)
     return 0
 
 
-cdef coro new_coroutine(object function, tuple args, dict kwargs, object thread_name):
+cdef coro new_coroutine(
+        Scheduler home, object function, tuple args, dict kwargs, object thread_name):
     cdef coro co = coro.__new__(coro)
-    fill_coroutine(co, function, args, kwargs, thread_name)
+    fill_coroutine(co, home, function, args, kwargs, thread_name)
     return co
 
 
@@ -521,8 +523,7 @@ cdef class Scheduler:
         Raises:
             DeadCoroutine: the OS thread of this scheduler has ended.
         """
-        cdef coro co = new_coroutine(fun, args, kwargs, thread_name)
-        co.scheduler = self
+        cdef coro co = new_coroutine(self, fun, args, kwargs, thread_name)
         start_coroutine(co)
         return co
 
@@ -620,6 +621,8 @@ cdef class Scheduler:
         """End the wait of `co`, of this scheduler. 0 if it does not wait any more."""
         if co.state != WAITING or co.woken or (co.in_queue and not co.look_at_signals):
             return 0
+        if self.ended:
+            return 0  # its OS thread has ended: it is being unwound
         co.woken = True
         if not co.in_queue:
             self.make_ready(co)
@@ -1324,12 +1327,12 @@ def new(fun, /, *args, thread_name=None, **kwargs):
     Returns:
         the coroutine, an instance of `coro.coro`.
     """
-    return new_coroutine(fun, args, kwargs, thread_name)
+    return new_coroutine(this_scheduler(), fun, args, kwargs, thread_name)
 
 
 def spawn(fun, /, *args, thread_name=None, **kwargs):
     """Make a coroutine as `new` does and start it. It runs when the caller next waits."""
-    cdef coro co = new_coroutine(fun, args, kwargs, thread_name)
+    cdef coro co = new_coroutine(this_scheduler(), fun, args, kwargs, thread_name)
     start_coroutine(co)
     return co
 

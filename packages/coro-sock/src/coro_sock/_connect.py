@@ -99,7 +99,7 @@ class _Race:
     def __init__(self, candidates: list[Candidate], source_address: Any, delay: float | None) -> None:
         self.left = deque(enumerate(candidates))
         self.source_address = source_address
-        self.delay = math.inf if delay is None else round(delay * 1e9)  # ns
+        self.delay = math.inf if delay is None else delay * 1e9  # ns
         self.here = scheduler()
         self.caller = current()
         self.next_start: float = now()  # ns

@@ -8,7 +8,7 @@ connection wakes one. ECONNABORTED means that a connection was reset while it wa
 accepted; the next one is taken instead. When descriptors have run out, the caller is told
 (EMFILE, ENFILE ...) and the connection stays in the backlog. A server that shrugs this off
 and accepts again would be told again at once, for ever; so the next accept lets some time
-pass first, and more each time, up to `LONGEST_PAUSE`.
+pass first, and more each time, up to 50 ms.
 
 Connecting: connect(2) begins it and says EINPROGRESS; the socket becomes writable when it
 stands or has failed. SO_ERROR says why it has failed, but only to the first who asks or
@@ -20,11 +20,10 @@ room: it is tried again after a while.
 from libc.errno cimport (
     EAGAIN, EALREADY, ECONNABORTED, EINPROGRESS, EINTR, EMFILE, ENFILE, EISCONN, ENOBUFS, ENOMEM, errno,
 )
-from libc.stdint cimport int64_t
 
 from coro.interface.capi cimport CORO_READ, CORO_TRIED, CORO_WRITE, CoroCAPI, Coro_Import
 from coro_sock._addresses cimport Address, parse, unparse
-from coro_sock._descriptor cimport Attempt, Descriptor
+from coro_sock._descriptor cimport Attempt, Descriptor, pause_after
 from coro_sock._errors cimport raise_errno, raise_error
 from coro_sock._foreign cimport ask, call, is_foreign
 from coro_sock._platform cimport (
@@ -34,10 +33,6 @@ from coro_sock._platform cimport (
 
 cdef extern from *:
     const char *CORO_DISTRIBUTION
-
-cdef enum:
-    FIRST_PAUSE = 1_000_000       # ns
-    LONGEST_PAUSE = 50_000_000    # ns
 
 cdef const CoroCAPI *core = Coro_Import(CORO_DISTRIBUTION)
 
@@ -111,13 +106,14 @@ cdef tuple accept(Descriptor self):
     cdef int error
     try:
         self.begin(&attempt, CORO_READ, 0)
-        if self.accept_pause and not attempt.at_once:
+        if self.accept_failures and not attempt.at_once:
             # Until a moment, and not for a time: who gives up before that tries again some day.
-            self.pause(&attempt, b"accept", min(self.accept_after - core.now(), self.accept_pause))
+            self.pause(&attempt, b"accept", min(
+                self.accept_after - core.now(), pause_after(self.accept_failures)))
         while True:
             accepted = try_accept(self, &error)
             if accepted is not None:
-                self.accept_pause = 0
+                self.accept_failures = 0
                 return accepted
             accept_failed(self, &attempt, error)
     finally:
@@ -128,8 +124,8 @@ cdef int accept_failed(Descriptor self, Attempt *attempt, int error) except -1:
     if error == ECONNABORTED:
         return 0
     if error == EMFILE or error == ENFILE or error == ENOBUFS or error == ENOMEM:
-        self.accept_pause = min(<int64_t> LONGEST_PAUSE, max(<int64_t> FIRST_PAUSE, 2 * self.accept_pause))
-        self.accept_after = core.now() + self.accept_pause
+        self.accept_failures += 1
+        self.accept_after = core.now() + pause_after(self.accept_failures)
     return self.refused(attempt, error)
 
 
@@ -139,7 +135,10 @@ cdef list accept_many(Descriptor self, Py_ssize_t most):
     cdef tuple accepted
     cdef int error
     while not most or len(found) < most:
-        accepted = try_accept(self, &error)
+        try:
+            accepted = try_accept(self, &error)
+        except Exception:
+            break
         if accepted is not None:
             found.append(accepted)
         elif error != ECONNABORTED and error != EINTR:
@@ -161,7 +160,7 @@ cdef int try_connect(Descriptor self, object address) except -1:
 
 cdef int connect(Descriptor self, object address) except -1:
     cdef Attempt attempt
-    cdef int64_t pause = FIRST_PAUSE
+    cdef int failures = 0
     cdef int error
     try:
         self.begin(&attempt, CORO_WRITE, 0)
@@ -175,8 +174,8 @@ cdef int connect(Descriptor self, object address) except -1:
                 return finish_connect(self, &attempt, address)
             if error != EAGAIN or self.domain != AF_UNIX:
                 raise_error(error)
-            self.pause(&attempt, b"connect", pause)
-            pause = min(2 * pause, <int64_t> LONGEST_PAUSE)
+            failures += 1
+            self.pause(&attempt, b"connect", pause_after(failures))
     finally:
         self.end(&attempt)
 

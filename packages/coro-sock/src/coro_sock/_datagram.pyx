@@ -27,22 +27,37 @@ core.scratch(&scratch_size)
 # --- receiving --------------------------------------------------------------------------
 
 
-cdef object try_recvfrom(Descriptor self, char *buffer, Py_ssize_t size, int flags, ssize_t *n):
-    """One recvfrom(2): the address of the sender; `n` is -1 and errno set if it fails."""
+cdef object try_recvfrom(Descriptor self, Py_ssize_t size, int flags):
+    """``(data, address)`` of one recvfrom(2), or None and errno."""
     cdef Address address
+    cdef Py_ssize_t room
+    cdef PyObject *made
+    cdef char *scratch
+    cdef ssize_t n
+    cdef int error
     address.size = sizeof(address.of)
-    n[0] = c_recvfrom(self.fd, buffer, size, flags, &address.of.any, &address.size)
-    return None if n[0] < 0 else unparse_peer(self.domain, &address)
+    if size <= scratch_size:
+        scratch = core.scratch(&room)
+        n = c_recvfrom(self.fd, scratch, size, flags, &address.of.any, &address.size)
+        if n < 0:
+            return None
+        # Before the address, which Python code helps to make: it might use scratch as well.
+        data = PyBytes_FromStringAndSize(scratch, min(n, size))  # MSG_TRUNC: n may be larger
+    else:
+        made = new_bytes(NULL, size)
+        n = c_recvfrom(self.fd, bytes_start(made), size, flags, &address.of.any, &address.size)
+        if n < 0:
+            error = errno
+            Py_DECREF(<object> made)
+            (&errno)[0] = error
+            return None
+        data = cut(made, size, min(n, size))
+    return data, unparse_peer(self.domain, &address)
 
 
 cdef object recvfrom(Descriptor self, Py_ssize_t size, int flags):
     """``(data, address)``."""
     cdef Attempt attempt
-    cdef Py_ssize_t room
-    cdef PyObject *made = NULL
-    cdef char *buffer
-    cdef ssize_t n
-    cdef int error
     need_memory(size)
     try:
         self.begin(&attempt, CORO_READ, flags)
@@ -51,27 +66,26 @@ cdef object recvfrom(Descriptor self, Py_ssize_t size, int flags):
         if is_foreign(self):
             return retry_begun(self, &attempt, "recvfrom", (size, flags))
         while True:
-            if size <= scratch_size:
-                buffer = core.scratch(&room)
-            else:
-                made = new_bytes(NULL, size)
-                buffer = bytes_start(made)
-            address = try_recvfrom(self, buffer, size, flags, &n)
-            if n >= 0:
-                n = min(n, size)  # MSG_TRUNC: it may be larger
-                return (cut(made, size, n) if made != NULL else PyBytes_FromStringAndSize(buffer, n)), address
-            error = errno
-            if made != NULL:
-                Py_DECREF(<object> made)
-            self.refused(&attempt, error)
+            received = try_recvfrom(self, size, flags)
+            if received is not None:
+                return received
+            self.refused(&attempt, errno)
     finally:
         self.end(&attempt)
+
+
+cdef object try_recvfrom_into(Descriptor self, char *buffer, Py_ssize_t size, int flags):
+    """``(number of bytes, address)`` of one recvfrom(2), or None and errno."""
+    cdef Address address
+    cdef ssize_t n
+    address.size = sizeof(address.of)
+    n = c_recvfrom(self.fd, buffer, size, flags, &address.of.any, &address.size)
+    return None if n < 0 else (n, unparse_peer(self.domain, &address))
 
 
 cdef object recvfrom_into(Descriptor self, object buffer, char *start, Py_ssize_t size, int flags):
     """``(number of bytes, address)``, into `buffer`, which begins at `start`."""
     cdef Attempt attempt
-    cdef ssize_t n
     try:
         self.begin(&attempt, CORO_READ, flags)
         if has_kept(self, flags):
@@ -79,9 +93,9 @@ cdef object recvfrom_into(Descriptor self, object buffer, char *start, Py_ssize_
         if is_foreign(self):
             return retry_begun(self, &attempt, "recvfrom_into", (buffer, size, flags))
         while True:
-            address = try_recvfrom(self, start, size, flags, &n)
-            if n >= 0:
-                return n, address
+            received = try_recvfrom_into(self, start, size, flags)
+            if received is not None:
+                return received
             self.refused(&attempt, errno)
     finally:
         self.end(&attempt)

@@ -10,7 +10,7 @@ cdef struct Attempt:
     int events        # CORO_READ or CORO_WRITE: what it may have to wait for
     bint at_once      # rather fail than wait
     bint has_turn     # nobody else tries the same until `end`
-    int futile        # waits in a row that were followed by a refusal
+    int futile        # refusals in a row
     int64_t deadline  # once it has waited
 
 
@@ -31,8 +31,8 @@ cdef class Descriptor:
     cdef object pausing              # who have the turn and let time pass: a list, or None
     cdef unsigned int turns_since    # the fork since which these hold
     cdef int64_t timeout             # ns; -1 for none
-    cdef int64_t accept_pause        # ns; 0 unless descriptors had run out
-    cdef int64_t accept_after        # the moment until which that pause lasts
+    cdef int accept_failures         # in a row, because descriptors had run out
+    cdef int64_t accept_after        # ns; the moment before which it is not tried again
     cdef bytes kept                  # read by an operation that was interrupted
 
     cdef int own(self, int fd, bint is_socket) except -1
@@ -47,7 +47,6 @@ cdef class Descriptor:
     cdef int wait_if_drained(self, Attempt *attempt) except -1
     cdef int refused(self, Attempt *attempt, int error) except -1
     cdef int wait(self, Attempt *attempt, int how) except -1
-    cdef int back_off(self, Attempt *attempt) except -1
     cdef int pause(self, Attempt *attempt, const char *why, int64_t length) except -1
     cdef int set_deadline(self, Attempt *attempt) except -1
     cdef int end(self, Attempt *attempt) except -1
@@ -60,3 +59,4 @@ cdef class Descriptor:
 
 
 cdef Py_ssize_t live_descriptors() noexcept
+cdef int64_t pause_after(int failures) noexcept

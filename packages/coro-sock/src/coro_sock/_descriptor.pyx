@@ -32,10 +32,12 @@ raises if it said anything else. Four things are worth knowing:
 - Who has to wait takes the **turn** for reading or for writing, and others who want the
   same queue up behind: first come, first served. So what two coroutines send through one
   socket is not mixed, two `recv_exact` do not tear each other's data apart, and one new
-  connection wakes one of those who accept. Nobody else can run between a try and the wait
-  after it, so an operation that need not wait takes no turn.
+  connection wakes one of those who accept. An operation that need not wait takes no turn:
+  nobody else runs between its try and the wait after it. Should somebody do so all the same
+  (a finalizer, another OS thread while a file is read), the try is made again.
 """
 
+cimport cython
 from cpython.ref cimport PyObject
 from libc.errno cimport EAGAIN, ECONNRESET, EINTR, errno
 from libc.stdint cimport int64_t
@@ -45,7 +47,7 @@ from coro.interface.capi cimport (
 )
 from coro_sock._errors cimport raise_errno, raise_error
 from coro_sock._platform cimport (
-    AF_INET, AF_INET6, AF_UNIX, IPPROTO_TCP, MSG_DONTWAIT, MSG_ERRQUEUE, SOCK_STREAM, c_close,
+    AF_INET, AF_INET6, IPPROTO_TCP, MSG_DONTWAIT, MSG_ERRQUEUE, SOCK_STREAM, c_close,
 )
 
 import os
@@ -60,9 +62,10 @@ cdef extern from "Python.h":
     int PyErr_CheckSignals() except -1
 
 cdef enum:
+    WAITS_BEFORE_PAUSE = 2
     FIRST_PAUSE = 1_000_000       # ns
     LONGEST_PAUSE = 50_000_000    # ns
-    WAITS_BEFORE_PAUSE = 2
+    DOUBLINGS = 6                 # from the first to the longest
 
 cdef const CoroCAPI *core = Coro_Import(CORO_DISTRIBUTION)
 
@@ -82,6 +85,12 @@ cdef Py_ssize_t live_descriptors() noexcept:
     return live
 
 
+cdef int64_t pause_after(int failures) noexcept:
+    """How long to let others run (ns) before a try that has failed so often, 1 and more."""
+    return min(<int64_t> LONGEST_PAUSE, <int64_t> FIRST_PAUSE << min(failures - 1, <int> DOUBLINGS))
+
+
+@cython.auto_pickle(False)
 cdef class Descriptor:
     """An open file that never blocks."""
 
@@ -101,6 +110,9 @@ cdef class Descriptor:
                 pass  # the thread's scheduler has ended, and with it who could wait
             c_close(self.fd)
             self.fd = -1
+
+    def __reduce__(self):
+        raise TypeError(f"a {type(self).__name__} cannot be copied or pickled: its descriptor is its own")
 
     # -- its life
 
@@ -150,9 +162,9 @@ cdef class Descriptor:
             return -1
         self.fd = -1
         self.kept = None
+        tell(fd)
         for waiting in (*(self.readers or ()), *(self.writers or ()), *(self.pausing or ())):
             core.wake(waiting)
-        tell(fd)
         return fd
 
     # -- an operation
@@ -193,11 +205,15 @@ cdef class Descriptor:
         self.open_fd()  # it may have been closed while the operation waited to begin
         if error != EAGAIN or attempt.at_once:
             raise_error(error)
-        self.take_turn(attempt)
+        if self.take_turn(attempt):
+            return 0  # that took a while, and the refusal is no news any more
         attempt.futile += 1
-        if attempt.futile > WAITS_BEFORE_PAUSE:
-            self.back_off(attempt)
-        return self.wait(attempt, CORO_TRIED)
+        if attempt.futile <= WAITS_BEFORE_PAUSE:
+            return self.wait(attempt, CORO_TRIED)
+        # The poller says again and again that it is ready, when it is not: an error that waits
+        # in another queue (MSG_ERRQUEUE), urgent data, some devices.
+        self.pause(attempt, b"socket", pause_after(attempt.futile - WAITS_BEFORE_PAUSE))
+        return self.wait(attempt, 0)
 
     cdef int wait(self, Attempt *attempt, int how) except -1:
         self.set_deadline(attempt)
@@ -206,17 +222,6 @@ cdef class Descriptor:
         if attempt.events == CORO_READ:
             self.drained = False  # this has used up the news of what came
         return 0
-
-    cdef int back_off(self, Attempt *attempt) except -1:
-        """Of two kinds of file the kernel says that they are ready when they are not, and never
-        says when they are: a UNIX socket of datagrams, whose receiver's queue is full, and
-        some devices. They are tried again after a while."""
-        cdef int64_t pause
-        if self.is_socket and not (
-                self.domain == AF_UNIX and self.stype != SOCK_STREAM and attempt.events == CORO_WRITE):
-            return 0
-        pause = min(<int64_t> LONGEST_PAUSE, FIRST_PAUSE * <int64_t> (attempt.futile - WAITS_BEFORE_PAUSE))
-        return self.pause(attempt, b"socket", pause)
 
     cdef int pause(self, Attempt *attempt, const char *why, int64_t length) except -1:
         """Let others run for a while (ns) before the next try."""
@@ -255,16 +260,19 @@ cdef class Descriptor:
     # -- turns
 
     cdef int take_turn(self, Attempt *attempt) except -1:
-        """Be the only one who reads, or writes, until `end`; waits for those who came before."""
+        """Be the only one who reads, or writes, until `end`; waits for those who came before.
+        Whether it had to."""
+        cdef bint waited = False
         if attempt.has_turn:
-            return 0
+            return False
         if self.turns_since != forks:
             self.forget_turns_of_parent()
         if (self.taken | self.awaited) & attempt.events:
             self.wait_for_turn(attempt)
+            waited = True
         attempt.has_turn = True
         self.taken |= attempt.events
-        return 0
+        return waited
 
     cdef int wait_for_turn(self, Attempt *attempt) except -1:
         cdef object me = core.current()
@@ -308,7 +316,8 @@ cdef class Descriptor:
         return self.writers
 
     cdef void forget_turns_of_parent(self) noexcept:
-        """After a fork, those who had the turns and waited for them are not in this process."""
+        """After a fork, those who had the turns and waited for them are not in this process.
+        (If the one who forked had a turn, it is free now too; it goes on, but not alone.)"""
         self.turns_since = forks
         self.taken = self.awaited = 0
         self.readers = self.writers = self.pausing = None

@@ -52,22 +52,23 @@ class file_sock(sock):
             fd = fileobj.fileno()
         except AttributeError:
             raise TypeError(f"fileobj must have a fileno() method, which {type(fileobj).__name__} has not") from None
-        super().__init__(*kind_of_socket(fd), fd=fd)
         self._fileobj = fileobj
+        super().__init__(*kind_of_socket(fd), fd=fd)
 
     def close(self) -> None:
         """Close it and the file object. Who waits on it gets `ClosedError`. Safe to repeat."""
         fileobj, self._fileobj = self._fileobj, None
         if fileobj is None or not hasattr(fileobj, "close"):
             super().close()
-        else:
-            super().detach()
+        elif super().detach() >= 0:
             fileobj.close()
 
     def detach(self) -> int:
-        """Leave the descriptor to the file object, which is let go. Returns its number."""
+        """Leave the descriptor to the file object, which is let go: who has no other reference
+        to it has no open descriptor either. Returns the number; -1 if it is closed."""
+        fd = super().detach()
         self._fileobj = None
-        return super().detach()
+        return fd
 
     def __del__(self) -> None:
         self.close()

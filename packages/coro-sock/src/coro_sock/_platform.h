@@ -190,14 +190,21 @@ coro_socket_protocol(int fd)
 
 /* ------------------------------------------------- how much is there to do -- */
 
-/* 1 if a read, or a write, would not wait now; 0 if it would; -1 and errno. */
+#ifdef POLLRDHUP
+#define CORO_POLL_READ (POLLIN | POLLPRI | POLLRDHUP)
+#else
+#define CORO_POLL_READ (POLLIN | POLLPRI)
+#endif
+
+/* 1 if a read, or a write, would not wait now, as the pollers see it; 0 if it would; -1 and
+ * errno. */
 static inline int
 coro_is_ready(int fd, int for_writing)
 {
     struct pollfd one;
     int n;
     one.fd = fd;
-    one.events = for_writing ? POLLOUT : POLLIN;
+    one.events = for_writing ? POLLOUT : CORO_POLL_READ;
     one.revents = 0;
     do
         n = poll(&one, 1, 0);

@@ -36,7 +36,7 @@ cdef extern from "_platform.h" nogil:
     const int SOCK_STREAM, SOCK_DGRAM, CORO_TYPE_FLAGS
     const int SOL_SOCKET, SO_ERROR, SO_REUSEADDR, SO_RCVTIMEO, SO_SNDTIMEO
     const int IPPROTO_TCP, TCP_ULP
-    const int MSG_DONTWAIT, MSG_ERRQUEUE, MSG_NOSIGNAL, MSG_OOB, MSG_PEEK, MSG_WAITALL
+    const int MSG_DONTWAIT, MSG_ERRQUEUE, MSG_NOSIGNAL, MSG_OOB, MSG_PEEK, MSG_TRUNC, MSG_WAITALL
     const int IOV_MAX
 
     unsigned short htons(unsigned short)

@@ -38,7 +38,7 @@ cdef long wait_until_ready(Descriptor self, int events) except -1:
             raise_error(EAGAIN)
         self.set_deadline(&attempt)
         # Not as the owner of the descriptor (CORO_ANNOUNCED): that takes the news away.
-        if not core.wait_fd(self.fd, events, attempt.deadline):
+        if not core.wait_fd(self.fd, events, attempt.deadline) or core.now() >= attempt.deadline:
             raise TimeoutError("timed out")
     if events == CORO_READ:
         return coro_readable_amount(self.fd)

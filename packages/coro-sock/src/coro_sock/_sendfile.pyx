@@ -39,6 +39,8 @@ cdef object sendfile(Descriptor self, object file, object offset, object count):
             send_by_blocks(self, file, &at, most)
         return at - begin
     finally:
+        if source is not None:
+            os.close(source)
         if at > begin and can_seek(file):
             file.seek(at)
 
@@ -60,17 +62,20 @@ cdef int check(Descriptor self, object file, object count) except -1:
 
 cdef bint can_seek(object file) except -1:
     """Whether it has a position: a pipe's file has a `seek` that refuses."""
+    if getattr(file, "closed", False):
+        return False
     return hasattr(file, "seek") and (not hasattr(file, "seekable") or file.seekable())
 
 
 cdef object descriptor_of(object file):
-    """The descriptor of a regular file, or None."""
+    """A duplicate of the descriptor of a regular file, or None. The file may be closed, and
+    its number used again, while the socket is waited for."""
     try:
         source = file.fileno()
         regular = stat.S_ISREG(os.fstat(source).st_mode)
     except (AttributeError, OSError):  # io.UnsupportedOperation is an OSError
         return None
-    return source if regular else None
+    return os.dup(source) if regular else None
 
 
 cdef bint send_by_kernel(Descriptor self, int source, int64_t *at, int64_t most) except -1:
@@ -104,6 +109,7 @@ cdef int send_by_blocks(Descriptor self, object file, int64_t *at, int64_t most)
     cdef int64_t end = INT64_MAX if most > INT64_MAX - at[0] else at[0] + most
     try:
         self.begin(&attempt, CORO_WRITE, 0)
+        self.take_turn(&attempt)  # others run while the file is read, if that waits
         while at[0] < end:
             data = file.read(min(<int64_t> BLOCK, end - at[0]))
             if not data:

@@ -5,9 +5,10 @@ in the modules that they call: `_descriptor` (how all of them wait), `_stream`, 
 `_datagram`, `_ancillary`, `_connections`, `_readiness`, `_sendfile`, `_makefile`.
 """
 
+cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from libc.errno cimport EAGAIN, ENOTSOCK
+from libc.errno cimport EAGAIN, EBADF, ENOTSOCK
 from libc.limits cimport INT_MAX, INT_MIN
 from libc.stdint cimport INT64_MAX
 
@@ -35,6 +36,7 @@ cdef enum:
 AF_UNSPEC = _platform.AF_UNSPEC
 
 
+@cython.auto_pickle(False)
 cdef class sock(Descriptor):
     """A socket. Methods that cannot go on let other coroutines run meanwhile.
 
@@ -147,7 +149,8 @@ cdef class sock(Descriptor):
             encoding, errors, newline: as for `open`, for text.
 
         Returns:
-            an object of the standard `io` classes. Closing it leaves this socket open.
+            an object of the standard `io` classes. Closing it leaves this socket open. With a
+            buffer it is for one coroutine at a time.
 
         Raises:
             TypeError, ValueError: as `open`, of a mode or a size that makes no sense.
@@ -572,6 +575,8 @@ cdef class sock(Descriptor):
         Raises:
             TypeError, ValueError, OverflowError, socket.gaierror: as `connect`.
         """
+        if self.fd < 0:
+            return EBADF
         address = self.with_number(address, True)
         try:
             _connections.connect(self, address)

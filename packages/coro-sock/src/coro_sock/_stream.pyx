@@ -9,7 +9,7 @@ them. What it has read then stays with the socket (`kept`), and is what the next
 returns first.
 
 Where the data goes: a small receive lands in the scheduler's scratch buffer and is copied
-out at its size, since nothing can switch between the last recv(2) and the copy. A large one
+out at its size at once: nothing else may run between the recv(2) and the copy. A large one
 goes straight into a bytes object of the size that was asked for, which is cut to what came;
 it is made for each try, so that nothing large is held during a wait.
 """
@@ -20,12 +20,12 @@ from cpython.bytes cimport (
 )
 from cpython.ref cimport Py_DECREF, PyObject
 from libc.errno cimport ENOTSOCK, errno
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from coro.interface.capi cimport CORO_READ, CORO_WRITE, CoroCAPI, Coro_Import
 from coro_sock._descriptor cimport Attempt, Descriptor
 from coro_sock._platform cimport (
-    MSG_DONTWAIT, MSG_ERRQUEUE, MSG_NOSIGNAL, MSG_OOB, MSG_PEEK, MSG_WAITALL, SOCK_STREAM, c_read,
+    MSG_DONTWAIT, MSG_ERRQUEUE, MSG_NOSIGNAL, MSG_OOB, MSG_PEEK, MSG_TRUNC, MSG_WAITALL, SOCK_STREAM, c_read,
     c_recv, c_send, c_write,
 )
 
@@ -52,6 +52,8 @@ cdef inline ssize_t try_recv(Descriptor self, char *buffer, Py_ssize_t size, int
         size = LONGEST_READ
     if not self.is_socket:
         return try_read(self, buffer, size, flags)
+    if flags & MSG_TRUNC and self.stype == SOCK_STREAM:
+        memset(buffer, 0, size)  # the kernel drops the data, and counts it as received
     n = c_recv(self.fd, buffer, size, flags)
     if flags == 0:
         self.drained = self.empties_by_short_read and 0 < n < size
