@@ -82,7 +82,12 @@ cdef extern from "Python.h":
 
 cdef extern from *:
     """
-    static _Thread_local PyObject *coro_tls_scheduler = NULL; /* owned by the thread's dict */
+    /* Owned by the thread's dict. A library is loaded late, and the compiler calls a function to
+     * find its variables; but a few bytes are always left for those that want no such call. */
+    #if defined(__GNUC__) && defined(__linux__)
+    __attribute__((tls_model("initial-exec")))
+    #endif
+    static _Thread_local PyObject *coro_tls_scheduler = NULL;
 
     #if PY_VERSION_HEX >= 0x030D0000
     #define coro_finalizing() Py_IsFinalizing()
