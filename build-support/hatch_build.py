@@ -54,6 +54,8 @@ CYTHON_NOISE = [
     # Its temporary for an array in a const struct is not const. By gcc's name and clang's,
     # and each knows only its own.
     "-Wno-discarded-qualifiers",
+    # Newer gcc cannot follow how it passes on the arguments of a call.
+    "-Wno-maybe-uninitialized",
     "-Wno-incompatible-pointer-types-discards-qualifiers",
     "-Wno-unknown-warning-option",
 ]
