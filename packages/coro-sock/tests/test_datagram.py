@@ -7,6 +7,7 @@ import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -439,7 +440,8 @@ def test_a_signal_handler_that_reads_takes_nothing_from_who_was_interrupted(tmp_
 
         def handler(*_: object) -> None:
             other[0].send(b"THEIRS")
-            other[1].recv(100)
+            with suppress(BlockingIOError):  # it may be interrupted by another call of itself
+                other[1].recv(100)
 
         before = signal.signal(signal.SIGALRM, handler)
         signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0002)
