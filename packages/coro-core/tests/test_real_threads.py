@@ -466,8 +466,10 @@ def test_the_end_of_the_program_waits_for_none(run):
 class TestFork:
     def test_gives_the_child_none_of_the_parent_s_jobs(self, run):
         run("""
-            import os, threading, coro
+            import os, threading, warnings, coro
             from coro.interface import RealThreads
+
+            warnings.simplefilter("ignore", DeprecationWarning)  # about threads and forking
 
             threads, go, ran = RealThreads(1), threading.Event(), []
             calls = [coro.spawn(threads.call, "test", f) for f in (go.wait, lambda: ran.append(1))]
