@@ -3,8 +3,11 @@
 import errno
 import os
 import resource
+import shutil
 import socket
 import struct
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -681,3 +684,42 @@ def test_pairs_that_the_system_refuses() -> None:
     assert type(caught.value) is coro.oserrors.EOPNOTSUPP
     with no_descriptor_left(), pytest.raises(OSError, match="Too many open files"):
         coro_sock.socketpair()
+
+
+ACCEPT = """
+import coro
+
+listener = coro.create_server(("127.0.0.1", 0))
+client = coro.tcp_sock()
+client.connect(listener.getsockname())
+try:
+    accepted = listener.accept()
+except OSError as error:
+    print(type(error).__name__)
+    accepted = listener.accept()
+assert accepted[1] == client.getsockname()
+"""
+
+
+@pytest.mark.parametrize(
+    ("error", "told"), [("ECONNABORTED", ""), ("ENFILE", "ENFILE\n"), ("EMFILE", "EMFILE\n"), ("ENOBUFS", "ENOBUFS\n")]
+)
+def test_errors_of_accept_that_only_the_kernel_can_make(error: str, told: str) -> None:
+    """strace(1) has the first accept fail. Only ECONNABORTED is none of the caller's business."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
+    command = [
+        "strace",
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        "trace=accept4",
+        "-e",
+        f"inject=accept4:error={error}:when=1",
+    ]
+    done = subprocess.run([*command, sys.executable, "-c", ACCEPT], capture_output=True, text=True, timeout=60)
+    if "ptrace" in done.stderr:
+        pytest.skip(f"strace may not trace here: {done.stderr}")
+    assert (done.returncode, done.stdout, done.stderr) == (0, told, "")

@@ -49,10 +49,13 @@
 #define IOV_MAX 16 /* the least that POSIX allows */
 #endif
 
-/* The type flags that socket(2) takes beside the type itself. */
+/* The type flags that socket(2) takes beside the type itself. (They may be enum constants,
+ * which the preprocessor takes for 0.) */
 #if defined(SOCK_NONBLOCK) && defined(SOCK_CLOEXEC)
+#define CORO_HAVE_TYPE_FLAGS 1
 #define CORO_TYPE_FLAGS (SOCK_NONBLOCK | SOCK_CLOEXEC)
 #else
+#define CORO_HAVE_TYPE_FLAGS 0
 #define CORO_TYPE_FLAGS 0
 #endif
 
@@ -84,7 +87,7 @@ coro_fd_setup_new(int fd)
 static inline int
 coro_socket(int domain, int type, int protocol)
 {
-#if CORO_TYPE_FLAGS
+#if CORO_HAVE_TYPE_FLAGS
     return socket(domain, type | CORO_TYPE_FLAGS, protocol);
 #else
     return coro_fd_setup_new(socket(domain, type, protocol));
@@ -94,7 +97,7 @@ coro_socket(int domain, int type, int protocol)
 static inline int
 coro_socketpair(int domain, int type, int protocol, int ends[2])
 {
-#if CORO_TYPE_FLAGS
+#if CORO_HAVE_TYPE_FLAGS
     return socketpair(domain, type | CORO_TYPE_FLAGS, protocol, ends);
 #else
     if (socketpair(domain, type, protocol, ends) < 0)
@@ -112,7 +115,7 @@ coro_socketpair(int domain, int type, int protocol, int ends[2])
 static inline int
 coro_accept(int listener, struct sockaddr *address, socklen_t *size)
 {
-#if CORO_TYPE_FLAGS
+#if CORO_HAVE_TYPE_FLAGS
     return accept4(listener, address, size, CORO_TYPE_FLAGS);
 #else
     return coro_fd_setup_new(accept(listener, address, size));
