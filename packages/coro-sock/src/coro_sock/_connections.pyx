@@ -12,9 +12,9 @@ pass first, and more each time, up to 50 ms.
 
 Connecting: connect(2) begins it and says EINPROGRESS; the socket becomes writable when it
 stands or has failed. SO_ERROR says why it has failed, but only to the first who asks or
-reads; whether it stands, connect(2) says, asked again. After a failure it can be tried again. A UNIX
-socket whose listener's backlog is full says EAGAIN instead, and nothing tells when there is
-room: it is tried again after a while.
+reads; whether it stands, connect(2) says, asked again. After a failure it can be tried again.
+A UNIX socket whose listener's backlog is full says EAGAIN instead, and nothing tells when
+there is room: it is tried again after a while.
 """
 
 from libc.errno cimport (

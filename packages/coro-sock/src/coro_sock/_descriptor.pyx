@@ -23,9 +23,9 @@ raises if it said anything else. Four things are worth knowing:
   ends, so that a number which the kernel gives out again is not mistaken for the old one.
 - When a read from a TCP socket returns less than was asked for, the socket is empty
   (epoll(7)). The next read then waits at once instead of trying in vain. An end of file,
-  an error or urgent data switches this off, and so does whoever else waits for reading,
-  since the poller tells its news once. It is never used for UNIX sockets, where a read also
-  stops at a message that carries descriptors.
+  an error or urgent data switches this off, and so does every wait for reading, which uses up
+  the poller's news. It is never used for UNIX sockets, where a read also stops at a message
+  that carries descriptors.
 - Before an operation is tried, the coroutine's budget of selfish acts is charged, and it
   may have to let others run first. Nothing has been read or written at that point, so
   an interrupt there loses nothing.
