@@ -11,16 +11,15 @@ from libc.stdint cimport int64_t
 from coro._scheduler cimport (
     close_everywhere, coro, open_everywhere, running_here, this_scheduler,
 )
-from coro.interface.capi cimport CORO_CAPI_CAPSULE, CORO_CAPI_MAJOR, CORO_CAPI_MINOR, CoroCAPI
+from coro.interface.capi cimport (
+    CORO_CAPI_CAPSULE, CORO_CAPI_MAJOR, CORO_CAPI_MINOR, CORO_SCRATCH_SIZE, CoroCAPI,
+)
 
 cdef extern from *:
     const char *CORO_DISTRIBUTION  # "coro-core 1.2.3", from the build
 
 cdef extern from "_platform.h":
     int64_t coro_clock_ns()
-
-cdef enum:
-    SCRATCH_BYTES = 65536
 
 
 cdef int64_t now() noexcept:
@@ -67,7 +66,7 @@ cdef int release_fd(int fd) except -1:
 
 
 cdef char *scratch(Py_ssize_t *size) except NULL:
-    size[0] = SCRATCH_BYTES
+    size[0] = CORO_SCRATCH_SIZE
     return this_scheduler().scratch
 
 

@@ -42,7 +42,9 @@ from coro._descriptors cimport CLOSED, Descriptor, Descriptors, FdWaiter
 from coro._duration cimport deadline_after, nanoseconds
 from coro._poller cimport HUNG_UP, INTERRUPTED, REGISTERED, UNPOLLABLE, PollEvent
 from coro._timers cimport Timer, TimerHeap
-from coro.interface.capi cimport CORO_ANNOUNCED, CORO_EXCLUSIVE, CORO_READ, CORO_TRIED, CORO_WRITE
+from coro.interface.capi cimport (
+    CORO_ANNOUNCED, CORO_EXCLUSIVE, CORO_READ, CORO_SCRATCH_SIZE, CORO_TRIED, CORO_WRITE,
+)
 
 import os
 import signal
@@ -105,7 +107,6 @@ cdef enum:
     FIRST_RING = 64          # places in the ready queue; a power of two
     SWITCHES_A_TURN = 64     # hand-overs, at least, between two looks at the poller
     IDLE_WORKERS = 256       # stacks kept for coroutines to come
-    SCRATCH_BYTES = 65536
     DEFAULT_SELFISHNESS = 4  # successful operations before a coroutine must yield
 
 coro_greenlet_import()
@@ -461,7 +462,7 @@ cdef class Scheduler:
         self.longest_sleep = INT64_MAX
         self.room = FIRST_RING
         self.ring = <PyObject **> PyMem_Malloc(FIRST_RING * sizeof(PyObject *))
-        self.scratch = <char *> PyMem_Malloc(SCRATCH_BYTES)
+        self.scratch = <char *> PyMem_Malloc(CORO_SCRATCH_SIZE)
         if self.ring == NULL or self.scratch == NULL:
             raise MemoryError("no memory for a scheduler")
         self.timers = TimerHeap()

@@ -28,7 +28,7 @@ from libc.errno cimport (
 )
 from libc.stdint cimport int64_t
 
-from coro.interface.capi cimport CORO_FOREVER, CORO_READ, CORO_WRITE, CoroCAPI, Coro_Import
+from coro.interface.capi cimport CORO_FOREVER, CORO_READ, CORO_SCRATCH_SIZE, CORO_WRITE, CoroCAPI, Coro_Import
 from coro_patch._identity cimport in_coroutine
 from coro_patch._waiting cimport deadline_in, park
 
@@ -73,8 +73,6 @@ cdef enum:
     LARGEST_SENDFILE = 1 << 30     # bytes at a time, as the original
 
 cdef const CoroCAPI *core = Coro_Import(CORO_DISTRIBUTION)
-cdef Py_ssize_t scratch_size
-core.scratch(&scratch_size)
 
 cdef object c_socket = _socket.socket
 cdef object Socket = socket_module.socket
@@ -297,7 +295,7 @@ def recv(self, Py_ssize_t bufsize, int flags=0, /):
     if timeout == 0 or bufsize < 0:
         return original_recv(self, bufsize, flags)
     begin(&patience, timeout)
-    if bufsize <= scratch_size and not flags & MSG_WAITALL:
+    if bufsize <= CORO_SCRATCH_SIZE and not flags & MSG_WAITALL:
         # Nothing can switch between the last recv(2) and the copy.
         scratch = core.scratch(&room)
         n = receive(self, scratch, bufsize, flags, &patience)

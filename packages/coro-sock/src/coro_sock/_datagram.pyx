@@ -9,7 +9,7 @@ from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.ref cimport Py_DECREF, PyObject
 from libc.errno cimport errno
 
-from coro.interface.capi cimport CORO_READ, CORO_WRITE, CoroCAPI, Coro_Import
+from coro.interface.capi cimport CORO_READ, CORO_SCRATCH_SIZE, CORO_WRITE, CoroCAPI, Coro_Import
 from coro_sock._addresses cimport Address, parse, unparse_peer
 from coro_sock._descriptor cimport Attempt, Descriptor
 from coro_sock._foreign cimport is_foreign, retry_begun
@@ -20,8 +20,6 @@ cdef extern from *:
     const char *CORO_DISTRIBUTION
 
 cdef const CoroCAPI *core = Coro_Import(CORO_DISTRIBUTION)
-cdef Py_ssize_t scratch_size
-core.scratch(&scratch_size)
 
 
 # --- receiving --------------------------------------------------------------------------
@@ -36,7 +34,7 @@ cdef object try_recvfrom(Descriptor self, Py_ssize_t size, int flags):
     cdef ssize_t n
     cdef int error
     address.size = sizeof(address.of)
-    if size <= scratch_size:
+    if size <= CORO_SCRATCH_SIZE:
         scratch = core.scratch(&room)
         n = c_recvfrom(self.fd, scratch, size, flags, &address.of.any, &address.size)
         if n < 0:

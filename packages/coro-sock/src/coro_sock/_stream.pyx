@@ -22,7 +22,7 @@ from cpython.ref cimport Py_DECREF, PyObject
 from libc.errno cimport ENOTSOCK, errno
 from libc.string cimport memcpy, memset
 
-from coro.interface.capi cimport CORO_READ, CORO_WRITE, CoroCAPI, Coro_Import
+from coro.interface.capi cimport CORO_READ, CORO_SCRATCH_SIZE, CORO_WRITE, CoroCAPI, Coro_Import
 from coro_sock._descriptor cimport Attempt, Descriptor
 from coro_sock._platform cimport (
     MSG_DONTWAIT, MSG_ERRQUEUE, MSG_NOSIGNAL, MSG_OOB, MSG_PEEK, MSG_TRUNC, MSG_WAITALL, SOCK_STREAM, c_read,
@@ -38,8 +38,6 @@ cdef enum:
     LONGEST_READ = 0x7FFFF000  # bytes; what Linux does at the most
 
 cdef const CoroCAPI *core = Coro_Import(CORO_DISTRIBUTION)
-cdef Py_ssize_t scratch_size
-core.scratch(&scratch_size)
 
 
 # --- one try ----------------------------------------------------------------------------
@@ -87,7 +85,7 @@ cdef object recv(Descriptor self, Py_ssize_t size, int flags):
     cdef Py_ssize_t room
     cdef char *scratch
     cdef ssize_t n
-    if flags & MSG_WAITALL or size > scratch_size or self.reads_are_large:
+    if flags & MSG_WAITALL or size > CORO_SCRATCH_SIZE or self.reads_are_large:
         return recv_otherwise(self, size, flags)
     try:
         self.begin(&attempt, CORO_READ, flags)

@@ -7,6 +7,7 @@ cdef extern from "coro_capi.h" nogil:
     const int CORO_CAPI_MINOR
     const char *CORO_CAPI_CAPSULE
     const int64_t CORO_FOREVER
+    const int CORO_SCRATCH_SIZE
     const int CORO_READ
     const int CORO_WRITE
     const int CORO_TRIED

@@ -29,6 +29,9 @@
 
 #define CORO_FOREVER INT64_MAX
 
+/* Bytes that scratch() has at the least, for a caller who must know before it calls. */
+#define CORO_SCRATCH_SIZE 65536
+
 /* What to wait for on a descriptor; the answer uses the same bits. */
 #define CORO_READ 1
 #define CORO_WRITE 2
