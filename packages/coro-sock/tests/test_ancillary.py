@@ -4,6 +4,7 @@ import array
 import os
 import socket
 import struct
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from listeners import fill, join, until_blocked
 
 pytestmark = pytest.mark.usefixtures("quiet")
 
+TCP_INQ = 36  # Linux; Python has no name for it
 SPACE = socket.CMSG_SPACE(64 * 4)
 
 
@@ -299,3 +301,53 @@ def test_sending_waits(streams: tuple[sock, sock], pipe: tuple[int, int]) -> Non
         os.close(number)
     assert right.recv_exact(3) == b"two"
     assert join(*sending) == [3, 3]
+
+
+# -- what large reads ask the kernel to tell (TCP_INQ)
+
+
+@pytest.fixture
+def told(tcp: tuple[sock, sock]) -> tuple[sock, sock]:
+    """A connection whose second end is told what is left."""
+    client, server = tcp
+    for _ in range(2):
+        client.send(bytes(20_000))
+        while server.wait_for_read() < 20_000:
+            coro.yield_()
+        server.recv(20_000)
+    if sys.platform == "linux":
+        assert server.getsockopt(socket.IPPROTO_TCP, TCP_INQ) == 1
+    return client, server
+
+
+def test_receives_of_others_are_not_told_what_is_left(told: tuple[sock, sock]) -> None:
+    client, server = told
+    client.send(b"abc")
+    assert server.recvmsg(1, SPACE)[:2] == (b"a", [])
+    assert server.recvmsg_into([bytearray(1)], SPACE)[:2] == (1, [])
+    assert server.recv(20_000) == b"c"
+
+
+def test_a_second_descriptor_is_not_told_what_is_left(told: tuple[sock, sock]) -> None:
+    client, server = told
+    with server.dup() as other:
+        client.send(b"ab")
+        assert other.recvmsg(1, SPACE)[:2] == (b"a", [])
+        assert server.recv(20_000) == b"b"
+
+
+def test_a_descriptor_that_is_given_away_is_not_told_what_is_left(told: tuple[sock, sock]) -> None:
+    client, server = told
+    with socket.socket(fileno=server.detach()) as other:
+        client.send(b"a")
+        other.setblocking(True)
+        assert other.recvmsg(1, SPACE)[:2] == (b"a", [])
+
+
+def test_who_asks_what_is_left_is_told(told: tuple[sock, sock]) -> None:
+    client, server = told
+    server.setsockopt(socket.IPPROTO_TCP, TCP_INQ, 1)
+    client.send(b"abc")
+    while server.wait_for_read() < 3:
+        coro.yield_()
+    assert server.recvmsg(1, SPACE)[:2] == (b"a", [(socket.IPPROTO_TCP, TCP_INQ, struct.pack("i", 2))])

@@ -493,6 +493,82 @@ def test_what_is_not_contiguous_is_refused(tcp: tuple[sock, sock]) -> None:
         server.recv_into(memoryview(bytearray(6))[::2])
 
 
+# -- reads that get all they asked for
+
+
+FULL = 20_000
+
+
+def read_full(server: sock, client: sock, often: int = 3) -> None:
+    """Some large reads that get all they asked for, after which the kernel tells what is left."""
+    for _ in range(often):
+        client.send(bytes(FULL))
+        while server.wait_for_read() < FULL:
+            coro.yield_()
+        assert len(server.recv(FULL)) == FULL
+
+
+def test_what_comes_after_a_read_that_left_nothing(tcp: tuple[sock, sock]) -> None:
+    client, server = tcp
+    read_full(server, client)
+    for reading in (coro.spawn(server.recv, FULL), coro.spawn(server.recv, 1)):
+        until_blocked(reading)
+        client.send(b"x")
+        assert join(reading) == [b"x"]
+
+
+def test_what_is_left_by_a_full_read_is_there(tcp: tuple[sock, sock]) -> None:
+    client, server = tcp
+    read_full(server, client)
+    client.send(bytes(FULL) + b"rest")
+    while server.wait_for_read() < FULL + 4:
+        coro.yield_()
+    assert server.recv(FULL) == bytes(FULL)
+    assert server.recv(FULL) == b"rest"
+
+
+@pytest.mark.parametrize("size", [FULL, 1])
+def test_an_end_after_a_full_read_is_seen(tcp: tuple[sock, sock], size: int) -> None:
+    client, server = tcp
+    read_full(server, client)
+    client.send(bytes(FULL))
+    client.close()
+    while server.wait_for_read() < FULL:
+        coro.yield_()
+    assert len(server.recv(FULL)) == FULL
+    assert server.recv(size) == b""
+    assert server.recv(FULL) == b""
+
+
+def test_a_reset_after_a_full_read_is_seen(tcp: tuple[sock, sock]) -> None:
+    client, server = tcp
+    read_full(server, client)
+    reading = coro.spawn(server.recv, FULL)
+    until_blocked(reading)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+    with pytest.raises(ConnectionResetError):
+        join(reading)
+
+
+@settings(max_examples=30)
+@given(
+    st.lists(st.sampled_from([1, 16384, FULL, 40_000]), min_size=1, max_size=8),
+    st.sampled_from([16384, FULL, 40_000]),
+)
+def test_full_reads_and_others_in_any_order(lengths: list[int], size: int) -> None:
+    client, server = listeners.pair("ipv4", Path("/"))
+    with client, server:
+        for length in lengths:
+            data, received = os.urandom(length), b""
+            client.send(data)
+            while len(received) < length:
+                received += coro.with_timeout(10, server.recv, size)
+            assert received == data
+        client.close()
+        assert coro.with_timeout(10, server.recv, size) == b""
+
+
 # -- what the other side may do
 
 

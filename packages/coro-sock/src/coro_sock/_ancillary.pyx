@@ -16,6 +16,8 @@ from coro_sock._stream cimport has_kept, need_memory, take_kept
 cdef tuple recvmsg(Descriptor self, Py_ssize_t size, Py_ssize_t ancillary_size, int flags):
     cdef Attempt attempt
     need_memory(size)
+    if ancillary_size:
+        self.hide_what_is_left()
     try:
         self.begin(&attempt, CORO_READ, flags)
         if has_kept(self, flags):
@@ -30,6 +32,8 @@ cdef tuple recvmsg(Descriptor self, Py_ssize_t size, Py_ssize_t ancillary_size, 
 cdef tuple recvmsg_into(Descriptor self, object buffers, Py_ssize_t ancillary_size, int flags):
     cdef Attempt attempt
     cdef list views = [writable(number, each) for number, each in enumerate(buffers)]
+    if ancillary_size:
+        self.hide_what_is_left()
     try:
         self.begin(&attempt, CORO_READ, flags)
         if has_kept(self, flags):

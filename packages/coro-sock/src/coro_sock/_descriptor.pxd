@@ -5,6 +5,13 @@ cdef enum:
     NOT_YET = -1  # a deadline that nobody has needed
 
 
+cdef enum:
+    # Whether receives tell what is left.
+    MAY_TELL = 0   # nobody has asked yet
+    TELLS
+    TELLS_NOTHING  # nobody may ask
+
+
 cdef struct Attempt:
     # One operation that is under way. It stands on the stack of the one who tries.
     int events        # CORO_READ or CORO_WRITE: what it may have to wait for
@@ -23,7 +30,8 @@ cdef class Descriptor:
     cdef readonly int protocol
     cdef bint is_socket
     cdef bint empties_by_short_read  # a TCP socket, of which nothing unusual was asked
-    cdef bint drained                # the last read was short: nothing is left to read
+    cdef bint drained                # nothing is left to read
+    cdef int telling                 # MAY_TELL, TELLS, TELLS_NOTHING
     cdef bint reads_are_large        # the last read was, and so the next may be
     cdef int taken                   # CORO_READ, CORO_WRITE: somebody has that turn
     cdef int awaited                 # the same: somebody waits for it
@@ -37,6 +45,7 @@ cdef class Descriptor:
 
     cdef int own(self, int fd, bint is_socket) except -1
     cdef int inherit(self, Descriptor other, int fd) except -1
+    cdef int hide_what_is_left(self) except -1
     cdef int open_fd(self) except -1
     cdef int close_fd(self) except -1
     cdef int release_fd(self) except -2

@@ -25,7 +25,10 @@ raises if it said anything else. Four things are worth knowing:
   (epoll(7)). The next read then waits at once instead of trying in vain. An end of file,
   an error or urgent data switches this off, and so does every wait for reading, which uses up
   the poller's news. It is never used for UNIX sockets, where a read also stops at a message
-  that carries descriptors.
+  that carries descriptors. A large read that got all it asked for says nothing; so Linux
+  is asked to tell what is left with the reads to come (TCP_INQ). That comes as
+  ancillary data, and whoever else receives such data from the socket must not see it
+  (`hide_what_is_left`).
 - Before an operation is tried, the coroutine's budget of selfish acts is charged, and it
   may have to let others run first. Nothing has been read or written at that point, so
   an interrupt there loses nothing.
@@ -47,7 +50,7 @@ from coro.interface.capi cimport (
 )
 from coro_sock._errors cimport raise_errno, raise_error
 from coro_sock._platform cimport (
-    AF_INET, AF_INET6, IPPROTO_TCP, MSG_DONTWAIT, MSG_ERRQUEUE, SOCK_STREAM, c_close,
+    AF_INET, AF_INET6, IPPROTO_TCP, MSG_DONTWAIT, MSG_ERRQUEUE, SOCK_STREAM, c_close, coro_tell_what_is_left,
 )
 
 import os
@@ -136,6 +139,13 @@ cdef class Descriptor:
         self.empties_by_short_read = other.empties_by_short_read
         return 0
 
+    cdef int hide_what_is_left(self) except -1:
+        """Ask no more what is left to read: somebody else would be told of it too."""
+        if self.telling == TELLS and self.fd >= 0:
+            coro_tell_what_is_left(self.fd, False)
+        self.telling = TELLS_NOTHING
+        return 0
+
     cdef int open_fd(self) except -1:
         """The descriptor, or ClosedError."""
         if self.fd < 0:
@@ -154,6 +164,7 @@ cdef class Descriptor:
 
     cdef int release_fd(self) except -2:
         """Give it away, and its number back; -1 if it was closed."""
+        self.hide_what_is_left()
         return self.let_go(core.release_fd)
 
     cdef int let_go(self, int (*tell)(int fd) except -1) except -2:

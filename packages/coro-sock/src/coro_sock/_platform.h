@@ -45,6 +45,17 @@
 #define TCP_ULP 31
 #endif
 
+/* Linux: a receive tells what is left to be received, as ancillary data. */
+#if defined(__linux__) && !defined(TCP_INQ)
+#define TCP_INQ 36
+#define TCP_CM_INQ TCP_INQ
+#endif
+#ifdef TCP_INQ
+#define CORO_TCP_INQ TCP_INQ
+#else
+#define CORO_TCP_INQ (-1) /* no option's number */
+#endif
+
 #ifndef IOV_MAX
 #define IOV_MAX 16 /* the least that POSIX allows */
 #endif
@@ -189,6 +200,50 @@ coro_socket_protocol(int fd)
 #else
     return 0;
 #endif
+}
+
+/* ------------------------------------------------------- what is left (tcp(7)) -- */
+
+/* Let `coro_recv_and_tell` learn what is left, or not any more. -1 where that is not known. */
+static inline int
+coro_tell_what_is_left(int fd, int on)
+{
+    return setsockopt(fd, IPPROTO_TCP, CORO_TCP_INQ, &on, sizeof(on));
+}
+
+/* recv(2) without flags; and whether anything is left to be received, or the end of the
+ * stream: 1 if so, 0 if not, -1 if that is not known. */
+static inline ssize_t
+coro_recv_and_tell(int fd, char *buffer, size_t size, int *left)
+{
+    ssize_t n;
+#ifdef TCP_INQ
+    union {
+        struct cmsghdr header; /* for its alignment */
+        char space[CMSG_SPACE(sizeof(int))];
+    } told;
+    struct iovec part;
+    struct msghdr message;
+    part.iov_base = buffer;
+    part.iov_len = size;
+    memset(&message, 0, sizeof(message));
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = told.space;
+    message.msg_controllen = sizeof(told.space);
+    n = recvmsg(fd, &message, 0);
+    *left = -1;
+    if (n >= 0 && message.msg_controllen >= CMSG_LEN(sizeof(int))
+        && told.header.cmsg_level == IPPROTO_TCP && told.header.cmsg_type == TCP_CM_INQ) {
+        int amount;
+        memcpy(&amount, CMSG_DATA(&told.header), sizeof(amount));
+        *left = amount != 0;
+    }
+#else
+    n = recv(fd, buffer, size, 0);
+    *left = -1;
+#endif
+    return n;
 }
 
 /* ------------------------------------------------- how much is there to do -- */

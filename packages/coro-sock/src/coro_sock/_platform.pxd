@@ -35,7 +35,7 @@ cdef extern from "_platform.h" nogil:
     const int AF_INET, AF_INET6, AF_UNIX, AF_UNSPEC
     const int SOCK_STREAM, SOCK_DGRAM, CORO_TYPE_FLAGS
     const int SOL_SOCKET, SO_ERROR, SO_REUSEADDR, SO_RCVTIMEO, SO_SNDTIMEO
-    const int IPPROTO_TCP, TCP_ULP
+    const int IPPROTO_TCP, TCP_ULP, CORO_TCP_INQ
     const int MSG_DONTWAIT, MSG_ERRQUEUE, MSG_NOSIGNAL, MSG_OOB, MSG_PEEK, MSG_TRUNC, MSG_WAITALL
     const int IOV_MAX
 
@@ -56,6 +56,8 @@ cdef extern from "_platform.h" nogil:
     int coro_socket_type(int fd)
     int coro_socket_protocol(int fd)
     void coro_unconnect(int fd)
+    int coro_tell_what_is_left(int fd, bint on)
+    ssize_t coro_recv_and_tell(int fd, char *buffer, size_t size, int *left)
     int coro_is_ready(int fd, bint for_writing)
     long coro_readable_amount(int fd)
     long coro_writable_amount(int fd, bint is_socket)

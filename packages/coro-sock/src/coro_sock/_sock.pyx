@@ -17,10 +17,10 @@ from coro_sock cimport (
     _ancillary, _connections, _datagram, _foreign, _platform, _readiness, _sendfile, _stream, _vectored,
 )
 from coro_sock._addresses cimport NEEDS_RESOLVING, Address, parse
-from coro_sock._descriptor cimport Descriptor, live_descriptors
+from coro_sock._descriptor cimport TELLS_NOTHING, Descriptor, live_descriptors
 from coro_sock._errors cimport raise_errno, raise_error
 from coro_sock._platform cimport (
-    CORO_TYPE_FLAGS, IPPROTO_TCP, SO_REUSEADDR, SOL_SOCKET, TCP_ULP, c_getsockopt, c_listen, c_setsockopt,
+    CORO_TCP_INQ, CORO_TYPE_FLAGS, IPPROTO_TCP, SO_REUSEADDR, SOL_SOCKET, TCP_ULP, c_getsockopt, c_listen, c_setsockopt,
     c_shutdown, coro_dup, coro_fd_setup, coro_is_socket, coro_socket, coro_socket_domain,
     coro_socket_protocol, coro_socket_type, coro_socketpair, socklen_t,
 )
@@ -79,6 +79,7 @@ cdef class sock(Descriptor):
             is_socket = coro_is_socket(number)
             if is_socket < 0 or coro_fd_setup(number) < 0:
                 raise_errno()
+            self.telling = TELLS_NOTHING  # others may have it too
         self.own(number, is_socket)
 
     def __repr__(self):
@@ -131,6 +132,8 @@ cdef class sock(Descriptor):
         cdef int fd = coro_dup(self.open_fd())
         if fd < 0:
             raise_errno()
+        self.hide_what_is_left()
+        made.hide_what_is_left()
         made.inherit(self, fd)
         made.timeout = self.timeout
         return made
@@ -650,6 +653,8 @@ cdef class sock(Descriptor):
         # Options such as a kernel's TLS make a short read mean something else.
         if its_level == IPPROTO_TCP and its_name == TCP_ULP:
             self.empties_by_short_read = self.drained = False
+        if its_level == IPPROTO_TCP and its_name == CORO_TCP_INQ:
+            self.telling = TELLS_NOTHING  # to us
         if (value is None) != (optlen is not None):
             raise TypeError("setsockopt() takes an optlen if, and only if, value is None")
         if value is None:

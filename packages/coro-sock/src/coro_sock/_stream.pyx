@@ -23,10 +23,10 @@ from libc.errno cimport ENOTSOCK, errno
 from libc.string cimport memcpy, memset
 
 from coro.interface.capi cimport CORO_READ, CORO_SCRATCH_SIZE, CORO_WRITE, CoroCAPI, Coro_Import
-from coro_sock._descriptor cimport Attempt, Descriptor
+from coro_sock._descriptor cimport MAY_TELL, TELLS, TELLS_NOTHING, Attempt, Descriptor
 from coro_sock._platform cimport (
     MSG_DONTWAIT, MSG_ERRQUEUE, MSG_NOSIGNAL, MSG_OOB, MSG_PEEK, MSG_TRUNC, MSG_WAITALL, SOCK_STREAM, c_read,
-    c_recv, c_send, c_write,
+    c_recv, c_send, c_write, coro_recv_and_tell, coro_tell_what_is_left,
 )
 
 cdef extern from *:
@@ -46,16 +46,22 @@ cdef const CoroCAPI *core = Coro_Import(CORO_DISTRIBUTION)
 cdef inline ssize_t try_recv(Descriptor self, char *buffer, Py_ssize_t size, int flags) noexcept:
     """One recv(2), or read(2); -1 and errno if it fails."""
     cdef ssize_t n
+    cdef int left = -1
     if size > LONGEST_READ:
         size = LONGEST_READ
     if not self.is_socket:
         return try_read(self, buffer, size, flags)
     if flags & MSG_TRUNC and self.stype == SOCK_STREAM:
         memset(buffer, 0, size)  # the kernel drops the data, and counts it as received
-    n = c_recv(self.fd, buffer, size, flags)
+    if size >= LARGE and flags == 0 and self.telling == TELLS:
+        n = coro_recv_and_tell(self.fd, buffer, size, &left)
+    else:
+        n = c_recv(self.fd, buffer, size, flags)
     if flags == 0:
-        self.drained = self.empties_by_short_read and 0 < n < size
         self.reads_are_large = n >= LARGE
+        self.drained = self.empties_by_short_read and (0 < n < size or n > 0 and left == 0)
+        if self.reads_are_large and n == size and self.telling == MAY_TELL and self.empties_by_short_read:
+            self.telling = TELLS if coro_tell_what_is_left(self.fd, True) >= 0 else TELLS_NOTHING
     return n
 
 
