@@ -14,6 +14,7 @@ cdef struct FdWaiter:
     int fd               # -1 while not in a queue
     int wanted
     bint announced       # it takes the news; another one leaves them, as it may only look
+    bint daemon          # it waits for no work of the program
     int came
 
 
@@ -30,7 +31,7 @@ cdef struct Descriptor:
 cdef class Descriptors:
     cdef Descriptor *table
     cdef Py_ssize_t room
-    cdef readonly Py_ssize_t waiting     # coroutines in queues
+    cdef readonly Py_ssize_t waiting     # coroutines in queues, without daemons
     cdef readonly Py_ssize_t registered  # descriptors known to the poller
 
     cdef Descriptor *get(self, int fd) except NULL

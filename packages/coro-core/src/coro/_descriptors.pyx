@@ -67,7 +67,7 @@ cdef class Descriptors:
         else:
             entry.first = waiter
         entry.last = waiter
-        self.waiting += 1
+        self.waiting += not waiter.daemon
 
     cdef void dequeue(self, FdWaiter *waiter) noexcept:
         """Take `waiter` out of its queue, if it is in one."""
@@ -84,7 +84,7 @@ cdef class Descriptors:
         else:
             entry.last = waiter.previous
         waiter.fd = -1
-        self.waiting -= 1
+        self.waiting -= not waiter.daemon
 
     cdef void reset(self, int fd) noexcept:
         """The number has changed hands: nothing known of it holds any more."""

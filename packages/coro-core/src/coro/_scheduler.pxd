@@ -1,5 +1,5 @@
 from cpython.ref cimport PyObject
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 
 from coro._descriptors cimport Descriptor, Descriptors, FdWaiter
 from coro._poller cimport Poller
@@ -49,6 +49,10 @@ cdef class coro:
     cdef list joiners
     cdef const char *why         # what it waits for, and on what: for reports
     cdef PyObject *on
+    cdef readonly int64_t since     # the last change of its state: ns, by the ticking clock
+    cdef readonly int64_t switches  # how often it has begun to run or gone on
+    cdef bint is_daemon
+    cdef object statistics       # its numbers, while somebody collects them
 
     cdef PyObject *keywords(self) noexcept
 
@@ -63,14 +67,18 @@ cdef class Scheduler:
     cdef PyObject **ring         # the ready queue
     cdef Py_ssize_t head, ready, room
     cdef long turn_left
+    cdef readonly int64_t handovers  # how often a coroutine has begun to run or gone on
+    cdef uint64_t shuffling      # the state of the random numbers; 0 for first come, first served
+    cdef list when_blocked       # coroutines to wake when all others wait
     cdef int64_t last_tick
     cdef TimerHeap timers
     cdef Descriptors descriptors
     cdef Poller poller
     cdef char *scratch
-    cdef bint asleep, choosing, ended, forked
+    cdef readonly bint asleep    # in a poll that waits
+    cdef bint choosing, ended, forked
     cdef readonly bint in_main_thread
-    cdef unsigned long thread_ident
+    cdef readonly unsigned long thread_ident
     cdef bint virtual
     cdef int64_t virtual_now
     cdef int64_t longest_sleep
@@ -85,7 +93,10 @@ cdef class Scheduler:
     cdef int yield_slice(self) except -1
     cdef int selfish_act(self) except -1
     cdef int suspend(self, coro me) except -1
-    cdef int choose(self) except -1
+    cdef int choose(self, int64_t tick) except -1
+    cdef void shuffle_next(self) noexcept
+    cdef uint64_t random(self) noexcept
+    cdef int tell_all_blocked(self) except -1
     cdef int switch_to_chosen(self) noexcept
     cdef int turn(self) except -1
     cdef int64_t idle_time(self) except? -2

@@ -35,11 +35,12 @@ the middle of its wait, and a handler that raises raises there.
 cimport cython
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.ref cimport Py_DECREF, Py_INCREF, PyObject
-from libc.stdint cimport INT64_MAX, int64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 from posix.unistd cimport getpid
 
 from coro._descriptors cimport CLOSED, Descriptor, Descriptors, FdWaiter
 from coro._duration cimport deadline_after, nanoseconds
+from coro._observer cimport Observer
 from coro._poller cimport HUNG_UP, INTERRUPTED, REGISTERED, UNPOLLABLE, PollEvent
 from coro._timers cimport Timer, TimerHeap
 from coro.interface.capi cimport (
@@ -75,7 +76,7 @@ cdef extern from "Python.h":
     PyObject *PyThreadState_GetDict()
     unsigned long PyThread_get_thread_ident()
     ctypedef struct PyThreadState:
-        pass
+        unsigned long thread_id  # 0 before it runs
     ctypedef struct PyInterpreterState:
         pass
     PyInterpreterState *PyInterpreterState_Get()
@@ -114,12 +115,17 @@ coro_greenlet_import()
 all_threads = {}
 """The coroutines that were started and have not ended, by id."""
 
+bystanders = set()
+"""The ids of OS threads that wake no coroutine: they do not keep a dead end from being told."""
+
 cdef int64_t coroutines_made = 0
 cdef int64_t coroutines_alive = 0
 cdef int selfishness = DEFAULT_SELFISHNESS
 cdef list schedulers = []          # of live threads; borrowed pointers would outlive them
 cdef list left_behind = []         # after fork: what belongs to the parent, kept from dying
 cdef dict all_threads_c = all_threads
+cdef list observers = []
+cdef bint observed = False         # there are some
 
 
 # ---------------------------------------------------------------- timers ------
@@ -241,6 +247,16 @@ cdef class coro:
     def failure(self):
         """The exception that it ended by, or None."""
         return self.exception
+
+    @property
+    def daemon(self):
+        """Whether it waits for no work of the program, a bool; may be set before it waits. Waiting
+        on a descriptor, it does not keep a dead end from being told."""
+        return bool(self.is_daemon)
+
+    @daemon.setter
+    def daemon(self, daemon):
+        self.is_daemon = bool(daemon)
 
     def get_frame(self):
         """The Python frame in which it stands, or None if it has none now."""
@@ -469,6 +485,7 @@ cdef class Scheduler:
         self.descriptors = Descriptors()
         self.poller = _pollers.poller_class()(self.descriptors)
         self.idle = []
+        self.when_blocked = []
         self.thread_ident = PyThread_get_thread_ident()
 
     def __init__(self):
@@ -588,6 +605,27 @@ cdef class Scheduler:
         # Not 0: only a poll that may sleep lets go of the GIL.
         self.longest_sleep = INT64_MAX if seconds is None else max(1, nanoseconds(seconds, "timeout"))
 
+    def shuffle(self, seed):
+        """Choose who runs next at random, and let coroutines yield at random where they would
+        not have to; see `coro.testing`.
+
+        Args:
+            seed: an int, which decides all that follows; None for first come, first served.
+        """
+        self.shuffling = 0 if seed is None else (hash(int(seed)) * 2 + 1) & 0xFFFF_FFFF_FFFF_FFFF
+
+    def wait_all_blocked(self):
+        """Suspend the running coroutine until no other can run without something from outside:
+        a timer, a descriptor, another OS thread. See `coro.testing`."""
+        cdef coro me = self.runner()
+        self.when_blocked.append(me)
+        try:
+            while me in self.when_blocked:
+                self.park("all others to wait", NULL, INT64_MAX)
+        finally:
+            if me in self.when_blocked:
+                self.when_blocked.remove(me)
+
     def wake_pipe(self):
         """The descriptor to write to from a signal handler (`signal.set_wakeup_fd`)."""
         return self.poller.wake_writer
@@ -619,6 +657,8 @@ cdef class Scheduler:
         self.ring[(self.head + self.ready) & (self.room - 1)] = <PyObject *> co
         self.ready += 1
         co.in_queue = True
+        if observed:
+            tell_readied(co)
         if self.asleep:
             self.poller.wake()
         return 0
@@ -722,7 +762,8 @@ cdef class Scheduler:
 
     cdef int selfish_act(self) except -1:
         """Count an operation that is tried without waiting; see CoroCAPI.selfish_act."""
-        if self.running is not None and self.running.acts > 0:
+        if self.running is not None and self.running.acts > 0 and (
+                not self.shuffling or self.random() & 3):
             self.running.acts -= 1
             return 0
         self.yield_slice()
@@ -733,31 +774,42 @@ cdef class Scheduler:
 
     cdef int suspend(self, coro me) except -1:
         """Let others run until `me` is chosen."""
-        cdef int failed
-        self.choose()
+        cdef int failed = 0
+        me.since = coro_clock_tick()
+        if observed:
+            tell_suspended(me)
+        self.choose(me.since)
         me.acts = me.max_acts
         if self.chosen is me:
             self.chosen = None
-            return 0
-        me.stack = coro_greenlet_current()
-        failed = self.switch_to_chosen()
-        me.stack = None
-        self.running = me
+        else:
+            me.stack = coro_greenlet_current()
+            failed = self.switch_to_chosen()
+            me.stack = None
+            self.running = me
+        me.switches += 1
+        self.handovers += 1
+        if observed:
+            tell_resumed(me)
         return failed
 
-    cdef int choose(self) except -1:
-        """Set `chosen` to the coroutine that runs next, polling until there is one."""
+    cdef int choose(self, int64_t tick) except -1:
+        """Set `chosen` to the coroutine that runs next, polling until there is one. It is `tick`
+        by the ticking clock."""
         cdef coro co
         if self.choosing:
             raise RuntimeError("the scheduler is in the middle of choosing who runs next")
         self.choosing = True
         try:
             while True:
-                if self.ready == 0 or self.turn_left <= 0 or self.last_tick != coro_clock_tick():
+                if self.ready == 0 or self.turn_left <= 0 or self.last_tick != tick:
                     self.turn()
+                    tick = self.last_tick
                     continue_with = self.ready
                     if continue_with == 0:
                         continue
+                if self.shuffling:
+                    self.shuffle_next()
                 co = <coro> self.ring[self.head]
                 Py_DECREF(co)  # the queue's reference; `co` has its own
                 self.head = (self.head + 1) & (self.room - 1)
@@ -772,6 +824,21 @@ cdef class Scheduler:
                 return 0
         finally:
             self.choosing = False
+
+    cdef void shuffle_next(self) noexcept:
+        """Put a random one of those that are ready first."""
+        cdef Py_ssize_t other = (self.head + <Py_ssize_t> (self.random() % <uint64_t> self.ready)) & (self.room - 1)
+        self.ring[self.head], self.ring[other] = self.ring[other], self.ring[self.head]
+
+    cdef uint64_t random(self) noexcept:
+        """The next number of a splitmix64 generator."""
+        cdef uint64_t mixed
+        self.shuffling += <uint64_t> 0x9E3779B97F4A7C15
+        self.shuffling |= not self.shuffling  # 0 is for none
+        mixed = self.shuffling
+        mixed = (mixed ^ mixed >> 30) * <uint64_t> 0xBF58476D1CE4E5B9
+        mixed = (mixed ^ mixed >> 27) * <uint64_t> 0x94D049BB133111EB
+        return mixed ^ mixed >> 31
 
     cdef int switch_to_chosen(self) noexcept:
         """Run `chosen`. Returns when this greenlet is switched to: 0, or -1 with an exception
@@ -808,6 +875,11 @@ cdef class Scheduler:
         self.running = co
         co.state = RUNNING
         co.acts = co.max_acts
+        co.since = self.last_tick
+        co.switches += 1
+        self.handovers += 1
+        if observed:
+            tell_resumed(co)
         PyContext_Enter(co.context)
         return 0
 
@@ -836,6 +908,8 @@ cdef class Scheduler:
         except RuntimeError:
             pass  # it left another context entered; the next one enters its own
         self.let_go(co)
+        if observed:
+            tell_suspended(co)
         self.finish(co)
         self.running = None
         return 0
@@ -874,7 +948,7 @@ cdef class Scheduler:
         """1: `chosen` is new and runs on this stack. 0: this worker is to end."""
         while True:
             try:
-                self.choose()
+                self.choose(coro_clock_tick())
                 break
             except BaseException as error:  # no coroutine stands here to raise it in
                 self.main.thrown = error
@@ -892,7 +966,7 @@ cdef class Scheduler:
     cdef int turn(self) except -1:
         """Take what the poller and the timers have; sleep if there is nothing to run."""
         cdef int count
-        cdef int64_t timeout = 0 if self.ready else self.idle_time()
+        cdef int64_t timeout = 0 if self.ready or self.when_blocked else self.idle_time()
         if self.ready:  # idle_time() asks Python code, and a handler of a signal may run there
             timeout = 0
         if timeout and self.virtual:
@@ -909,11 +983,22 @@ cdef class Scheduler:
             self.poller.signalled = False
             self.look_at_signals()
         self.dispatch(count)
+        if self.when_blocked:
+            self.tell_all_blocked()
         if self.virtual and self.ready == 0 and len(self.timers):
             self.virtual_now = max(self.virtual_now, self.timers.earliest())
         self.fire_due()
         self.last_tick = coro_clock_tick()
         self.turn_left = max(self.ready, SWITCHES_A_TURN)
+        return 0
+
+    cdef int tell_all_blocked(self) except -1:
+        cdef coro co
+        self.fire_due()
+        if self.ready == 0:
+            blocked, self.when_blocked = self.when_blocked, []
+            for co in blocked:
+                self.resume(co)
         return 0
 
     cdef int64_t idle_time(self) except? -2:
@@ -932,18 +1017,21 @@ cdef class Scheduler:
     cdef bint hopeless(self) except -1:
         """Whether nothing can ever wake this thread: it has no other, no descriptor that
         somebody waits on, and no handler of a signal that might do so."""
-        cdef PyThreadState *first
+        cdef PyThreadState *thread
         if self.descriptors.waiting:
             return False
-        first = PyInterpreterState_ThreadHead(PyInterpreterState_Get())
-        if PyThreadState_Next(first) != NULL:
-            return False
+        thread = PyInterpreterState_ThreadHead(PyInterpreterState_Get())
+        while thread != NULL:
+            if thread.thread_id != self.thread_ident and thread.thread_id not in bystanders:
+                return False
+            thread = PyThreadState_Next(thread)
         return not (self.in_main_thread and _reports.signals_may_wake())
 
     cdef int report_deadlock(self) except -1:
         try:
             self.main.thrown = _reports.deadlock([
-                co for co in all_threads_c.values() if (<coro> co).scheduler is self
+                co for co in all_threads_c.values()
+                if (<coro> co).scheduler is self and not (<coro> co).is_daemon
             ] + [self.main])
         except BaseException as error:  # a name or a repr that fails: not of who polls now
             self.main.thrown = error
@@ -1035,6 +1123,7 @@ cdef class Scheduler:
         waiter.coroutine = <PyObject *> me
         waiter.wanted = wanted
         waiter.announced = events & CORO_ANNOUNCED != 0
+        waiter.daemon = me.is_daemon
         self.descriptors.enqueue(fd, waiter)
         try:
             woken = self.park("read" if wanted == CORO_READ else
@@ -1151,6 +1240,7 @@ cdef class Scheduler:
         self.poller.close()
         self.poller = _pollers.poller_class()(self.descriptors)
         self.idle = []
+        self.when_blocked = []
         self.choosing = self.asleep = False
         self.turn_left = 0
         self.chosen = None
@@ -1306,12 +1396,49 @@ cdef int close_everywhere(int fd, bint stays_open) except -1:
     return 0
 
 
+# ------------------------------------------------------------- observers ------
+
+
+cdef int tell_readied(coro co) except -1:
+    cdef Observer each
+    for each in observers:
+        each.readied(co)
+    return 0
+
+
+cdef int tell_resumed(coro co) except -1:
+    cdef Observer each
+    for each in observers:
+        each.resumed(co)
+    return 0
+
+
+cdef int tell_suspended(coro co) except -1:
+    cdef Observer each
+    for each in observers:
+        each.suspended(co)
+    return 0
+
+
+def observe(Observer observer not None, on):
+    """Begin, or end, to tell an observer what coroutines do, in all OS threads."""
+    global observers, observed
+    # A new list each time: another one may be in the middle of a walk.
+    observers = [each for each in observers if each is not observer] + [observer] * bool(on)
+    observed = len(observers) > 0
+
+
 # ------------------------------------------------------------- functions ------
 
 
 def scheduler():
     """The `Scheduler` of the calling OS thread, made if it has none."""
     return this_scheduler()
+
+
+def all_schedulers():
+    """The schedulers of all OS threads that have one, a list."""
+    return schedulers.copy()
 
 
 def main_scheduler():
