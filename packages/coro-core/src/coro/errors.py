@@ -11,14 +11,21 @@ exceptions.
 
 import builtins
 import errno
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from coro import oserrors
+
+if TYPE_CHECKING:
+    from coro._waits import Wait
 
 __all__ = [
     "ClosedError",
     "DeadCoroutine",
     "DeadlockError",
+    "FifoClosed",
     "Interrupted",
+    "LockError",
     "NotStartedError",
     "ScheduleError",
     "Shutdown",
@@ -71,6 +78,14 @@ class ClosedError(oserrors.EBADF):
         super().__init__(*args)
 
 
+class LockError(RuntimeError):
+    """A lock, a semaphore or a fifo was used against its rules."""
+
+
+class FifoClosed(LockError):  # noqa: N818 - it is how a consumer is told of the end
+    """The fifo is closed: nothing can be pushed any more, and nothing is left to pop."""
+
+
 class SimultaneousError(RuntimeError):
     """Two coroutines wait on one thing that only one may wait on.
 
@@ -93,5 +108,16 @@ class SimultaneousError(RuntimeError):
 class DeadlockError(RuntimeError):
     """Nothing can ever run again in this thread: everybody waits for somebody.
 
-    Raised in the thread's main coroutine. The message lists who waits on what.
+    Raised in the thread's main coroutine. The message lists who waits on what, since when and
+    who holds it; those who wait in a circle come first.
+
+    Attributes:
+        waits: the same as data, a list of `coro._waits.Wait`: coroutine, why, on, since, holders.
     """
+
+    def __init__(self, message: str = "", waits: "Iterable[Wait]" = ()) -> None:
+        super().__init__(message)
+        self.waits = list(waits)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self.args  # coroutines stay in their process

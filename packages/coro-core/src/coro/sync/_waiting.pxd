@@ -1,0 +1,10 @@
+from libc.stdint cimport int64_t
+
+from coro._scheduler cimport coro
+from coro._wait_queue cimport WaitQueue
+
+
+cdef bint wait_in(WaitQueue *queue, const char *why, object on, Py_ssize_t wanted, int64_t deadline) except -1
+cdef coro first_waiter(WaitQueue *queue)
+cdef int serve(coro co) except -1
+cdef coro this_coroutine()
