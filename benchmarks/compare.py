@@ -35,6 +35,8 @@ COUNTS = {
     "spawn_join": 100_000,
     "timeout": 300_000,
     "sleepers": 100_000,
+    "mutex": 500_000,
+    "ping_pong": 100_000,
     "echo": 100_000,
     "echo_64k": 30_000,
     "idle_memory": 10_000,  # connections, one message each
@@ -55,6 +57,8 @@ TITLES = {
     "timeout": "a timeout that does not fire",
     "sleepers": "a coroutine that sleeps, among {count:,}",
     "sleepers_memory": "memory of a coroutine that sleeps",
+    "mutex": "a mutex that nobody else wants, locked and unlocked",
+    "ping_pong": "an item through a queue and back through another, between two coroutines",
     "echo": f"an echo of {TRAFFIC['echo']}: the server",
     "echo_64k": f"echoes of {TRAFFIC['echo_64k']}: the server",
     "echo_64k_clock": "the same by the clock",
@@ -93,6 +97,10 @@ class Target:
 TARGETS = [
     Target("yield", "gevent", "at most", 0.2),
     Target("spawn_join", "gevent", "at most", 0.1),
+    Target("timeout", "gevent", "at most", 0.25),
+    Target("sleepers", "gevent", "at most", 0.25),
+    Target("mutex", "gevent", "at most", 0.8),
+    Target("ping_pong", "gevent", "at most", 0.25),
     Target("echo", "gevent", "at most", 0.45),
     Target("echo", "uvloop", "at most", 1.05),
     Target("echo_64k_clock", "C", "at least", 0.9),
@@ -207,7 +215,7 @@ def peers(name: str) -> list[str]:
         return []
     if name in ("echo", "echo_64k"):
         return [*installed("gevent"), "asyncio", *installed("uvloop"), *(["C"] if c_program() else [])]
-    return installed("gevent")
+    return [*installed("gevent"), "asyncio"]
 
 
 def installed(library: str) -> list[str]:

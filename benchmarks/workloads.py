@@ -2,12 +2,13 @@
 
     python workloads.py LIBRARY WORKLOAD COUNT
 
-It prints a JSON object: what it measured, by name. Each workload stands twice here, once
-for each library, and the two differ in nothing but the library's names.
+It prints a JSON object: what it measured, by name. Each workload stands here once for each
+library, as `LIBRARY_WORKLOAD`, and they differ in nothing but what the library asks for.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import sys
@@ -84,6 +85,37 @@ def coro_sleepers(count: int) -> Measured:
     return {"sleepers": seconds / count, "sleepers_memory": (peak_bytes() - memory) / count}
 
 
+def coro_mutex(count: int) -> Measured:
+    from coro.sync import mutex
+
+    lock = mutex()
+    began = process_time()
+    for _ in range(count):
+        with lock:
+            pass
+    return {"mutex": (process_time() - began) / count}
+
+
+def coro_ping_pong(count: int) -> Measured:
+    import coro
+    from coro.sync import fifo
+
+    there: fifo[int] = fifo()
+    back: fifo[int] = fifo()
+
+    def answer() -> None:
+        for _ in range(count):
+            back.push(there.pop())
+
+    answering = coro.spawn(answer)
+    began = process_time()
+    for number in range(count):
+        there.push(number)
+        back.pop()
+    answering.join()
+    return {"ping_pong": (process_time() - began) / count}
+
+
 # gevent
 
 
@@ -134,21 +166,124 @@ def gevent_sleepers(count: int) -> Measured:
     return {"sleepers": seconds / count, "sleepers_memory": (peak_bytes() - memory) / count}
 
 
-WORKLOADS: dict[str, Callable[[int], Measured]] = {
-    "coro yield": coro_yield,
-    "coro spawn_join": coro_spawn_join,
-    "coro timeout": coro_timeout,
-    "coro sleepers": coro_sleepers,
-    "gevent yield": gevent_yield,
-    "gevent spawn_join": gevent_spawn_join,
-    "gevent timeout": gevent_timeout,
-    "gevent sleepers": gevent_sleepers,
-}
+def gevent_mutex(count: int) -> Measured:
+    from gevent.lock import Semaphore
+
+    lock = Semaphore()  # its fastest lock
+    began = process_time()
+    for _ in range(count):
+        with lock:
+            pass
+    return {"mutex": (process_time() - began) / count}
+
+
+def gevent_ping_pong(count: int) -> Measured:
+    import gevent
+    from gevent.queue import Queue
+
+    there, back = Queue(), Queue()
+
+    def answer() -> None:
+        for _ in range(count):
+            back.put(there.get())
+
+    answering = gevent.spawn(answer)
+    began = process_time()
+    for number in range(count):
+        there.put(number)
+        back.get()
+    answering.join()
+    return {"ping_pong": (process_time() - began) / count}
+
+
+# asyncio
+
+
+def asyncio_yield(count: int) -> Measured:
+    async def take_turns() -> None:
+        for _ in range(count // 2):
+            await asyncio.sleep(0)
+
+    async def run() -> float:
+        began = process_time()
+        await asyncio.gather(take_turns(), take_turns())
+        return (process_time() - began) / count
+
+    return {"yield": asyncio.run(run())}
+
+
+def asyncio_spawn_join(count: int) -> Measured:
+    async def do_nothing() -> None:
+        pass
+
+    async def run() -> float:
+        began = process_time()
+        for _ in range(count):
+            await asyncio.create_task(do_nothing())
+        return (process_time() - began) / count
+
+    return {"spawn_join": asyncio.run(run())}
+
+
+def asyncio_timeout(count: int) -> Measured:
+    async def run() -> float:
+        began = process_time()
+        for _ in range(count):
+            async with asyncio.timeout(10):
+                nothing()
+        return (process_time() - began) / count
+
+    return {"timeout": asyncio.run(run())}
+
+
+def asyncio_sleepers(count: int) -> Measured:
+    async def run() -> Measured:
+        lengths = sleep_lengths(count)
+        memory, began = peak_bytes(), process_time()
+        sleepers = [asyncio.create_task(asyncio.sleep(length)) for length in lengths]
+        for sleeper in sleepers:
+            await sleeper
+        seconds = process_time() - began
+        return {"sleepers": seconds / count, "sleepers_memory": (peak_bytes() - memory) / count}
+
+    return asyncio.run(run())
+
+
+def asyncio_mutex(count: int) -> Measured:
+    async def run() -> float:
+        lock = asyncio.Lock()
+        began = process_time()
+        for _ in range(count):
+            async with lock:
+                pass
+        return (process_time() - began) / count
+
+    return {"mutex": asyncio.run(run())}
+
+
+def asyncio_ping_pong(count: int) -> Measured:
+    async def run() -> float:
+        there: asyncio.Queue[int] = asyncio.Queue()
+        back: asyncio.Queue[int] = asyncio.Queue()
+
+        async def answer() -> None:
+            for _ in range(count):
+                await back.put(await there.get())
+
+        answering = asyncio.create_task(answer())
+        began = process_time()
+        for number in range(count):
+            await there.put(number)
+            await back.get()
+        await answering
+        return (process_time() - began) / count
+
+    return {"ping_pong": asyncio.run(run())}
 
 
 def main() -> None:
     library, workload, count = sys.argv[1:]
-    run = WORKLOADS[f"{library} {workload}"]
+    run: Callable[[int], Measured] = globals()[f"{library}_{workload}"]
     run(min(int(count), 1000))  # imports, and what each library does only once
     print(json.dumps(run(int(count))))
 
