@@ -1,7 +1,6 @@
-"""Tools for tests of programs that use coro.
+"""Whether a test gave back what it took.
 
-What belongs here: what a test needs to control time and to see that nothing was left
-behind.
+What belongs here: counting what exists before and after, and naming what is left.
 """
 
 import contextlib
@@ -11,30 +10,11 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from coro._scheduler import get_live_coros, scheduler, yield_slice
-
-__all__ = ["LeakError", "counts", "leak_check", "virtual_clock"]
+from coro._scheduler import all_threads, get_live_coros, scheduler, yield_slice
 
 
 class LeakError(AssertionError):
     """Something was left behind."""
-
-
-@contextlib.contextmanager
-def virtual_clock() -> Iterator[None]:
-    """While this block runs, time in this thread passes only by jumps.
-
-    When nothing is ready and no watched descriptor has news, the clock jumps to the next
-    timer at once: an hour's timeout takes no time. With no timer set and nobody waiting
-    on a descriptor, `DeadlockError` says so. What happens in other threads or processes
-    takes real time, of which this clock knows nothing.
-    """
-    here = scheduler()
-    here.use_virtual_clock(True)
-    try:
-        yield
-    finally:
-        here.use_virtual_clock(False)
 
 
 def counts() -> dict[str, int]:
@@ -48,7 +28,7 @@ def counts() -> dict[str, int]:
 
 @contextlib.contextmanager
 def leak_check() -> Iterator[None]:
-    """Check that coroutines, timers, registrations and descriptors are given back.
+    """Check that coroutines, timers, registrations, descriptors and OS threads are given back.
 
     Raises:
         LeakError: there are more at the end of the block than at its beginning.
@@ -70,9 +50,8 @@ def _settle() -> None:
 
 
 def _details() -> str:
-    from coro._scheduler import all_threads
-
     lines = [f"\n  {co!r}" for co in all_threads.values()]
+    lines += [f"\n  OS thread {thread.name!r}" for thread in threading.enumerate()]
     with contextlib.suppress(OSError):
         for entry in Path("/proc/self/fd").iterdir():
             with contextlib.suppress(OSError):
