@@ -1,2 +1,3 @@
 VERSION: tuple[int, int]
 _C_API: object
+PROVIDER: str

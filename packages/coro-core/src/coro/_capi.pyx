@@ -77,6 +77,7 @@ cdef PyObject *running(int *is_main) noexcept:
 cdef CoroCAPI table
 
 VERSION = (CORO_CAPI_MAJOR, CORO_CAPI_MINOR)
+PROVIDER = CORO_DISTRIBUTION.decode()
 
 table.major = CORO_CAPI_MAJOR
 table.minor = CORO_CAPI_MINOR

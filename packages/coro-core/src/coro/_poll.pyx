@@ -90,7 +90,7 @@ cdef class PollPoller(Poller):
         cdef FdWaiter *waiter
         cdef pollfd *list
         cdef short events
-        cdef int fd, used = 1, needed = 1 + <int> self.descriptors.waiting
+        cdef int fd, used = 1, needed = 1 + <int> self.descriptors.registered
         if needed > self.room:
             needed = max(FIRST_ROOM, 2 * needed)
             list = <pollfd *> PyMem_Realloc(self.list, <size_t> needed * sizeof(pollfd))
