@@ -16,7 +16,8 @@ coro_greenlet_import(void)
 static inline PyObject *
 coro_greenlet_new(PyObject *run, PyObject *parent)
 {
-    return (PyObject *)PyGreenlet_New(run, (PyGreenlet *)parent);
+    /* PyGreenlet_New() makes a dict and two strings on the way. */
+    return PyObject_CallFunctionObjArgs((PyObject *)&PyGreenlet_Type, run, parent, NULL);
 }
 
 static inline PyObject *

@@ -4,6 +4,7 @@ from libc.stdint cimport int64_t, uint64_t
 from coro._descriptors cimport Descriptor, Descriptors, FdWaiter
 from coro._poller cimport Poller
 from coro._timers cimport Timer, TimerHeap
+from coro._wait_queue cimport Waiter
 
 
 cdef enum State:
@@ -18,8 +19,19 @@ cdef class Interrupter(Timer):
     cdef coro owner          # while it is in force
     cdef Interrupter outer
     cdef bint due            # fired, and its interrupt not delivered yet
+    cdef bint shields        # interrupts from further out wait until it has left
+    cdef bint watches        # and the owner is woken when one begins to wait
+    cdef bint news           # one began to wait
 
     cdef object interrupt(self)
+    cdef int enter(self, coro me) except -1
+    cdef int leave(self) except -1
+
+
+cdef class Family:
+    """Coroutines whose end and whose failures are somebody's concern. See `coro._scope`."""
+    cdef readonly set members    # those that have not ended
+    cdef coro waiter             # who waits until there are none
 
 
 cdef class Alarm(Timer):
@@ -41,12 +53,18 @@ cdef class coro:
     cdef bint look_at_signals
     cdef object message          # from schedule(value)
     cdef object thrown           # from raise_exception()
+    cdef object held             # the same, of a kind that a shield holds back
     cdef Interrupter innermost
-    cdef int due                 # how many of its interrupters are due
+    cdef int due                 # how many of its interrupters are due, and in no shield's way
+    cdef int shields
     cdef int acts, max_acts
     cdef Alarm alarm
     cdef FdWaiter fd_waiter
+    cdef Waiter waiter           # its place in a queue of coro.sync
+    cdef object handed           # what it was given there
     cdef list joiners
+    cdef Family family           # who is told of its failure, instead of the program
+    cdef list locals             # where `coro._thread_local` keeps something of it; weak
     cdef const char *why         # what it waits for, and on what: for reports
     cdef PyObject *on
     cdef readonly int64_t since     # the last change of its state: ns, by the ticking clock
@@ -55,6 +73,7 @@ cdef class coro:
     cdef object statistics       # its numbers, while somebody collects them
 
     cdef PyObject *keywords(self) noexcept
+    cdef bint is_leaving(self) noexcept
 
 
 cdef class Scheduler:

@@ -53,7 +53,8 @@ import sys
 
 from coro import _failures, _pollers, _reports
 from coro.errors import (
-    ClosedError, DeadCoroutine, NotStartedError, ScheduleError, Shutdown, SimultaneousError,
+    ClosedError, DeadCoroutine, Interrupted, NotStartedError, ScheduleError, Shutdown,
+    SimultaneousError,
 )
 from coro.errors import TimeoutError as CoroTimeoutError
 
@@ -76,12 +77,13 @@ cdef extern from "Python.h":
     PyObject *PyThreadState_GetDict()
     unsigned long PyThread_get_thread_ident()
     ctypedef struct PyThreadState:
-        unsigned long thread_id  # 0 before it runs
+        unsigned long thread_id  # before it runs, 0 or its starter's
     ctypedef struct PyInterpreterState:
         pass
     PyInterpreterState *PyInterpreterState_Get()
     PyThreadState *PyInterpreterState_ThreadHead(PyInterpreterState *)
     PyThreadState *PyThreadState_Next(PyThreadState *)
+    PyThreadState *PyThreadState_Get()
 
 cdef extern from *:
     """
@@ -132,18 +134,85 @@ cdef bint observed = False         # there are some
 
 
 cdef class Interrupter(Timer):
-    """A timer that interrupts its owner when it fires. See `coro._timeouts`."""
+    """A timer that interrupts its owner when it fires. See `coro._timeouts`.
+
+    Or a shield, which never fires: what would interrupt the owner from further out is held
+    back until it has left.
+    """
 
     cdef int fire(self) except -1:
+        cdef int before = self.owner.due
         self.due = True
-        self.owner.due += 1
-        if self.owner.state == WAITING and not self.owner.in_queue:
-            self.owner.scheduler.make_ready(self.owner)
+        reckon(self.owner)
+        if self.owner.due == before:
+            tell_shield(self.owner)
         return 0
 
     cdef object interrupt(self):
         """The exception to raise in the owner."""
         raise NotImplementedError
+
+    cdef int enter(self, coro me) except -1:
+        """Come into force, as the innermost of the running coroutine's."""
+        self.owner = me
+        self.outer = me.innermost
+        me.innermost = self
+        if self.shields:
+            me.shields += 1
+            if is_interrupt(me.thrown):
+                me.held, me.thrown = me.thrown, None
+            self.news = me.due > 0 or me.held is not None
+            reckon(me)
+        return 0
+
+    cdef int leave(self) except -1:
+        cdef coro me = self.owner
+        cdef Interrupter each
+        if me.innermost is self:
+            me.innermost = self.outer
+        else:  # blocks left out of order, by a generator for example
+            each = me.innermost
+            while each is not None and each.outer is not self:
+                each = each.outer
+            if each is not None:
+                each.outer = self.outer
+        self.outer = None
+        self.owner = None
+        if (self.due or self.shields) and me.state != DONE:
+            self.due = False
+            me.shields -= self.shields
+            if not me.shields and me.thrown is None:
+                me.thrown, me.held = me.held, None
+            reckon(me)
+        return 0
+
+
+cdef int reckon(coro me) except -1:
+    """Count the interrupts that are due and not held back, and let them strike."""
+    cdef Interrupter each = me.innermost
+    me.due = 0
+    while each is not None and not each.shields:
+        me.due += each.due
+        each = each.outer
+    if (me.due or me.thrown is not None) and me.state == WAITING and not me.in_queue:
+        me.scheduler.make_ready(me)
+    return 0
+
+
+cdef int tell_shield(coro me) except -1:
+    """An interrupt waits for the end of the innermost shield."""
+    cdef Interrupter each = me.innermost
+    while each is not None and not each.shields:
+        each = each.outer
+    if each is not None:
+        each.news = True
+        if each.watches:
+            me.scheduler.resume(me)
+    return 0
+
+
+cdef bint is_interrupt(exc):
+    return isinstance(exc, Interrupted) or isinstance(exc, type) and issubclass(exc, Interrupted)
 
 
 @cython.final
@@ -288,7 +357,8 @@ cdef class coro:
 
         An exception takes the place of whatever the coroutine would have been woken
         with. If the coroutine runs at the moment in another OS thread, it is raised
-        where that one waits or yields next.
+        where that one waits or yields next. An `Interrupted` is held back while the
+        coroutine is in a `coro.shield`.
 
         Args:
             exc: an exception, or a class of exceptions.
@@ -321,6 +391,10 @@ cdef class coro:
             raise ScheduleError("a coroutine cannot raise_exception() in itself: use 'raise'")
         if self.in_queue and not self.look_at_signals and not force:
             raise ScheduleError(f"{self!r} is scheduled to run already")
+        if self.shields and is_interrupt(exc):
+            self.held = exc
+            tell_shield(self)
+            return
         self.thrown = exc
         if self.state == WAITING and not self.in_queue:
             self.scheduler.make_ready(self)
@@ -399,6 +473,10 @@ cdef class coro:
         self.max_acts = self.acts = selfish_acts(maximum)
         return before
 
+    cdef bint is_leaving(self) noexcept:
+        """Whether an interrupt will be raised in it where it waits: nothing can be handed to it."""
+        return self.thrown is not None or self.due > 0 or self.scheduler.ended
+
     cdef PyObject *keywords(self) noexcept:
         return <PyObject *> self.kwargs if self.kwargs is not None else NULL
 
@@ -438,6 +516,48 @@ cdef int start_coroutine(coro co) except -1:
 cdef int require_initialized(coro co) except -1:
     if co.scheduler is None:
         raise ScheduleError("the coroutine was never initialized: call coro.__init__ with a function")
+    return 0
+
+
+cdef class Family:
+    """Coroutines whose end and whose failures are somebody's concern; see `coro._scope`.
+
+    Whoever fails is handed to the method `_member_failed` of the Python class that derives from
+    this, while it still runs. Whoever has ended is a member no more.
+    """
+
+    def __cinit__(self, *args, **kwargs):
+        self.members = set()
+
+    def start_member(self, Scheduler home not None, fun, args, kwargs, thread_name):
+        """Make a coroutine of the scheduler `home` that is a member, and start it."""
+        cdef coro co = new_coroutine(home, fun, args, kwargs, thread_name)
+        self.members.add(co)
+        co.family = self
+        try:
+            start_coroutine(co)
+        except BaseException:
+            leave_family(co)
+            raise
+        return co
+
+    def wait_for_members(self):
+        """Wait until there are none, or for less: until the wait was ended for another reason."""
+        cdef Scheduler here = this_scheduler()
+        self.waiter = here.runner()
+        try:
+            here.park("scope", <PyObject *> self, INT64_MAX)
+        finally:
+            self.waiter = None
+
+
+cdef int leave_family(coro co) except -1:
+    cdef Family family = co.family  # the last reference, perhaps
+    if family is not None:
+        co.family = None
+        family.members.discard(co)
+        if family.waiter is not None and not family.members:
+            family.waiter.scheduler.resume(family.waiter)
     return 0
 
 
@@ -549,6 +669,20 @@ cdef class Scheduler:
         cdef coro co = new_coroutine(self, fun, args, kwargs, thread_name)
         start_coroutine(co)
         return co
+
+    def call_soon_threadsafe(self, fun, /, *args):
+        """Have ``fun(*args)`` called soon in the OS thread of this scheduler; from any OS thread,
+        also from one that does not use coro.
+
+        Each call is a coroutine of its own, so `fun` may wait. They begin in the order in which
+        they were asked for (but for `shuffle`). An exception that `fun` raises is told as that
+        of any coroutine.
+
+        Raises:
+            TypeError: `fun` cannot be called.
+            DeadCoroutine: the OS thread of this scheduler has ended.
+        """
+        start_coroutine(new_coroutine(self, fun, args, None, None))
 
     def wake(self, coro coroutine not None):
         """Wake a coroutine that waits; may be called from any OS thread.
@@ -736,10 +870,12 @@ cdef class Scheduler:
         if me.thrown is not None:
             error = me.thrown
             me.thrown = None
+            if not me.shields:
+                me.thrown, me.held = me.held, None
             raise error
         if me.due:
             each = me.innermost
-            while each is not None:
+            while each is not None and not each.shields:
                 if each.due:
                     outermost = each
                 each = each.outer
@@ -808,7 +944,7 @@ cdef class Scheduler:
                     continue_with = self.ready
                     if continue_with == 0:
                         continue
-                if self.shuffling:
+                if self.shuffling and self.ready > 1:  # an order must not depend on the ticks
                     self.shuffle_next()
                 co = <coro> self.ring[self.head]
                 Py_DECREF(co)  # the queue's reference; `co` has its own
@@ -896,7 +1032,10 @@ cdef class Scheduler:
                     co.exception = error
         try:
             if co.exception is not None and not self.ended:
-                _failures.ended_by_exception(co, co.exception, self.main)
+                if co.family is None:
+                    _failures.ended_by_exception(co, co.exception, self.main)
+                else:
+                    co.family._member_failed(co, co.exception)
             if self.forked and co is self.main:
                 _failures.end_forked_process(co)
             if co.label is None:
@@ -918,9 +1057,12 @@ cdef class Scheduler:
         """Drop what `co` used. Finalizers may wait, so this is done while it still runs."""
         cdef Interrupter left_open
         co.function = co.args = co.kwargs = co.context = None
-        while co.innermost is not None or co.message is not None or co.thrown is not None:
+        while (co.innermost is not None or co.message is not None or co.thrown is not None
+                or co.held is not None or co.locals is not None):
             co.message = None
             co.thrown = None
+            co.held = None
+            drop_locals(co)
             left_open = co.innermost  # by a generator that was not closed, for example
             if left_open is not None:
                 self.timers.cancel(left_open)
@@ -928,7 +1070,7 @@ cdef class Scheduler:
                 left_open.outer = None
                 left_open.due = False
                 left_open = None
-        co.due = 0
+        co.due = co.shields = 0
         return 0
 
     cdef int finish(self, coro co) except -1:
@@ -937,6 +1079,8 @@ cdef class Scheduler:
         co.state = DONE
         all_threads_c.pop(co.id, None)
         co.alarm = co.stack = None
+        if co.family is not None:
+            leave_family(co)
         joiners, co.joiners = co.joiners, None
         if joiners is not None:
             for joiner in joiners:
@@ -1022,7 +1166,7 @@ cdef class Scheduler:
             return False
         thread = PyInterpreterState_ThreadHead(PyInterpreterState_Get())
         while thread != NULL:
-            if thread.thread_id != self.thread_ident and thread.thread_id not in bystanders:
+            if thread != PyThreadState_Get() and thread.thread_id not in bystanders:
                 return False
             thread = PyThreadState_Next(thread)
         return not (self.in_main_thread and _reports.signals_may_wake())
@@ -1203,6 +1347,8 @@ cdef class Scheduler:
             stack = co.stack
             self.finish(co)
             stack = None  # greenlet raises GreenletExit in it, and it unwinds
+            drop_locals(co)
+        drop_locals(self.main)
         self.idle.clear()
         self.hub = self.switched_to = self.worker = self.chosen = None
         self.timers.clear()
@@ -1229,7 +1375,11 @@ cdef class Scheduler:
                 abandon(co)
         if self.main is not me:
             abandon(self.main)
+            self.loop = None
         self.ready = self.head = 0  # the references go with those left behind
+        me.in_queue = False
+        me.fd_waiter.fd = -1
+        leave_family(me)
         timeout = me.innermost
         while timeout is not None:
             if timeout.pending:
@@ -1248,10 +1398,24 @@ cdef class Scheduler:
         self.running = me
         self.forked = self.in_main_thread = True
         self.thread_ident = PyThread_get_thread_ident()
-        self.loop = None
         self.hub = coro_greenlet_new(<PyObject *> hub, NULL)
         for timeout in limits:
             self.timers.add(timeout, timeout.when)
+        if me.state == WAITING:
+            # A handler of a signal forked in the middle of the wait. Nothing that could end it
+            # came along, so it is woken to look for itself, as any wait may be for nothing.
+            me.woken = True
+            self.make_ready(me)
+
+
+cdef int drop_locals(coro co) except -1:
+    mine, co.locals = co.locals, None
+    if mine is not None:
+        for reference in mine:
+            values = reference()
+            if values is not None:
+                values.pop(co.id, None)
+    return 0
 
 
 cdef int abandon(coro co) except -1:
@@ -1260,6 +1424,7 @@ cdef int abandon(coro co) except -1:
     co.state = DONE
     co.in_queue = False
     co.joiners = None
+    leave_family(co)
     all_threads_c.pop(co.id, None)
     return 0
 
@@ -1361,7 +1526,8 @@ def after_fork_in_child():
     """Registered with `os.register_at_fork`: see `Scheduler.after_fork`."""
     cdef Scheduler each
     cdef int told = signal.set_wakeup_fd(-1)
-    if told != -1 and told not in [each.poller.wake_writer for each in schedulers]:
+    to_poller = told in [each.poller.wake_writer for each in schedulers]
+    if told != -1 and not to_poller:
         signal.set_wakeup_fd(told)
     for each in schedulers:
         if <PyObject *> each != coro_tls_scheduler:
@@ -1374,8 +1540,11 @@ def after_fork_in_child():
                     abandon(co)
     schedulers.clear()
     if coro_tls_scheduler != NULL:
-        schedulers.append(<Scheduler> coro_tls_scheduler)
-        (<Scheduler> coro_tls_scheduler).after_fork()
+        each = <Scheduler> coro_tls_scheduler
+        schedulers.append(each)
+        each.after_fork()
+        if to_poller:
+            signal.set_wakeup_fd(each.wake_pipe(), warn_on_full_buffer=False)
 
 
 os.register_at_fork(after_in_child=after_fork_in_child)

@@ -1,4 +1,4 @@
-"""Time limits and sleeping.
+"""Time limits, protection from them, and sleeping.
 
 What belongs here: what a program does with time. The heap of timers is in `_timers`,
 the delivery of an interrupt in `_scheduler`.
@@ -8,12 +8,17 @@ other, into `TimeoutError` where the timeout began. So an inner timeout does not
 outer one's interrupt for its own, and code in between sees an order to leave, not an
 error to handle. A wait that has been served already wins over a timeout that expires in
 the same turn; the timeout then strikes at the next wait, if one comes before its end.
+
+A shield stands in the chain of a coroutine's timeouts. Those further out do not count while it
+stands there; when it leaves, they strike at the next wait, like any that come too late.
 """
 
 from libc.stdint cimport INT64_MAX, int64_t
 
 from coro._duration cimport deadline_after, nanoseconds
-from coro._scheduler cimport Interrupter, Scheduler, coro, this_scheduler
+from coro._scheduler cimport (
+    Interrupter, Scheduler, coro, new_coroutine, start_coroutine, this_scheduler,
+)
 
 from coro.errors import Interrupted
 from coro.errors import TimeoutError as CoroTimeoutError
@@ -75,34 +80,115 @@ cdef class timeout(Interrupter):
         when = deadline_after(here.clock(), self.length)
         if when != INT64_MAX:
             here.timers.add(self, when)
-        self.owner = me
-        self.outer = me.innermost
-        me.innermost = self
-        return 0
+        return self.enter(me)
 
     cdef int end(self) except -1:
-        cdef coro me = self.owner
-        cdef Interrupter each
-        if me is None:
+        if self.owner is None:
             raise RuntimeError(f"{self!r} is not in use")
-        me.scheduler.timers.cancel(self)
-        if self.due:
-            self.due = False
-            me.due -= 1
-        if me.innermost is self:
-            me.innermost = self.outer
-        else:  # blocks left out of order, by a generator for example
-            each = me.innermost
-            while each is not None and each.outer is not self:
-                each = each.outer
-            if each is not None:
-                each.outer = self.outer
-        self.outer = None
-        self.owner = None
-        return 0
+        self.owner.scheduler.timers.cancel(self)
+        return self.leave()
 
     cdef object expired(self):
         return CoroTimeoutError(f"timed out after {self.seconds} seconds")
+
+
+cdef class ScopeLimit(timeout):
+    """The time limit of a `coro.scope`, which can also strike before its time.
+
+    Args:
+        seconds: as for `timeout`.
+        when_up: called in a coroutine of its own when the time is up.
+    """
+
+    cdef object when_up
+    cdef readonly bint struck  # by `strike`
+
+    def __init__(self, seconds, when_up):
+        self.seconds = seconds
+        self.length = INT64_MAX if seconds is None else nanoseconds(seconds, "timeout")
+        self.when_up = when_up
+
+    cdef int fire(self) except -1:
+        timeout.fire(self)
+        if not self.struck:
+            start_coroutine(new_coroutine(self.owner.scheduler, self.when_up, (), None, None))
+        return 0
+
+    def __exit__(self, kind, error, traceback):
+        self.when_up = None  # the scope's, which holds this
+        self.end()
+
+    @property
+    def is_up(self):
+        """Whether it is in force, has fired in time, and was not delivered yet."""
+        return self.due and not self.struck
+
+    @property
+    def delivered(self):
+        """The exception that was raised by it, or None."""
+        return self.raised
+
+    def strike(self):
+        """Interrupt the owner where it waits next, if that has not happened yet."""
+        if self.owner is None or self.due or self.raised is not None:
+            return
+        self.owner.scheduler.timers.cancel(self)
+        self.struck = True
+        self.fire()
+
+    cdef object interrupt(self):
+        self.raised = Interrupted(
+            "interrupted because a coroutine of the scope has failed" if self.struck else
+            f"interrupted by a scope's time limit of {self.seconds} seconds")
+        return self.raised
+
+
+cdef class shield(Interrupter):
+    """``with shield(): ...`` lets the block come to its end before it is interrupted.
+
+    Time limits that began outside of the block, and `Shutdown` and any other `Interrupted` that
+    is raised in the coroutine by somebody else, are held back. They strike at the first wait
+    after the block; its end itself raises nothing, so a result is not lost there. Time limits
+    that begin inside work as ever, and other exceptions than `Interrupted` come through:
+    Ctrl-C above all.
+    """
+
+    def __cinit__(self):
+        self.shields = True
+
+    def __repr__(self):
+        return f"<{type(self).__name__}>"
+
+    def __enter__(self):
+        cdef Scheduler here = this_scheduler()
+        cdef coro me = here.runner()
+        if self.owner is not None:
+            raise RuntimeError(f"{self!r} is in use: make a new one for each block")
+        self.enter(me)
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        if self.owner is None:
+            raise RuntimeError(f"{self!r} is not in use")
+        self.leave()
+
+
+cdef class Vigil(shield):
+    """A shield that wakes the coroutine when it has something to hold back."""
+
+    def __cinit__(self):
+        self.watches = True
+
+    def asked(self):
+        """Whether an interrupt has come, or had when it began, that was not asked for yet."""
+        news, self.news = self.news, False
+        return bool(news)
+
+
+def check_interrupts():
+    """Raise what would interrupt the running coroutine if it waited now."""
+    cdef Scheduler here = this_scheduler()
+    here.deliver(here.runner())
 
 
 def with_timeout(seconds, fun, /, *args, **kwargs):

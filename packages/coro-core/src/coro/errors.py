@@ -82,7 +82,7 @@ class LockError(RuntimeError):
     """A lock, a semaphore or a fifo was used against its rules."""
 
 
-class FifoClosed(LockError):  # noqa: N818 - it is how a consumer is told of the end
+class FifoClosed(LockError):
     """The fifo is closed: nothing can be pushed any more, and nothing is left to pop."""
 
 

@@ -92,6 +92,10 @@ class Scheduler(Protocol):
         """Start a coroutine in this scheduler, from any OS thread."""
         ...
 
+    def call_soon_threadsafe(self, fun: Any, /, *args: Any) -> None:
+        """Have ``fun(*args)`` called soon in this scheduler, from any OS thread, in order."""
+        ...
+
     def wake(self, coroutine: Any) -> bool:
         """Wake one that waits, from any thread; False if something else did so before."""
         ...
