@@ -3,6 +3,8 @@
 In processes of their own: the one that runs the tests is not to be forked.
 """
 
+import signal
+
 import pytest
 
 COMMON = """
@@ -338,6 +340,239 @@ thread.join()
 """
         )
         assert program.end() == (0, "5\n", "")
+
+
+class TestInAHandler:
+    """A handler of a signal forks in the middle of main's wait, with which the child goes on."""
+
+    @pytest.fixture
+    def struck(self, start):
+        """Runs a program that says when it waits, and strikes it then. Gives the child's output,
+        if it wrote no error and its status is 0."""
+
+        def run_it(source):
+            program = start(
+                COMMON
+                + """
+import signal
+forked = False
+def handler(*_):
+    global forked
+    child = os.fork()
+    if child:
+        os._exit(wait_for(child))
+    forked = True
+def nothing_left():
+    return scheduler().counts() == dict.fromkeys(scheduler().counts(), 0)
+scheduler()
+signal.signal(signal.SIGUSR1, handler)
+"""
+                + source
+            )
+            program.wait_for("ready")
+            program.wait_until_asleep()
+            program.signal(signal.SIGUSR1)
+            status, out, err = program.end()
+            assert (status, err) == (0, "")
+            return out
+
+        return run_it
+
+    def test_a_sleep_lasts_as_long(self, struck):
+        out = struck("""
+end = coro.now() + 200_000_000
+coro.spawn(print, "ready", flush=True)
+coro.sleep_absolute(end)
+print(forked, coro.now() >= end, nothing_left())
+""")
+        assert out == "True True True\n"
+
+    def test_the_parent_sleeps_on(self, start):
+        program = start(
+            COMMON
+            + """
+import signal
+children = []
+signal.signal(signal.SIGUSR1, lambda *_: children.append(os.fork()))
+coro.spawn(print, "ready", flush=True)
+end = coro.now() + 200_000_000
+coro.sleep_absolute(end)
+assert coro.now() >= end
+if children[0]:
+    assert wait_for(children[0]) == 0
+print("parent" if children[0] else "child", flush=True)
+"""
+        )
+        program.wait_for("ready")
+        program.wait_until_asleep()
+        program.signal(signal.SIGUSR1)
+        assert program.end() == (0, "child\nparent\n", "")
+
+    def test_a_time_limit_strikes(self, struck):
+        out = struck("""
+coro.spawn(print, "ready", flush=True)
+try:
+    with coro.timeout(0.1):
+        coro.sleep_relative(3600)
+except coro.TimeoutError:
+    print(forked, nothing_left())
+""")
+        assert out == "True True\n"
+
+    @pytest.mark.parametrize("timeout", [None, 60])
+    def test_a_wait_on_a_descriptor_that_others_wait_on_too(self, struck, timeout):
+        out = struck(f"""
+reader, writer = os.pipe()
+def wait():
+    return scheduler().wait_for_descriptor(reader, 1, {timeout})
+others = [coro.spawn(wait) for _ in range(2)]
+coro.yield_slice()
+coro.spawn(lambda: (others.append(coro.spawn(wait)), print("ready", flush=True)))
+while not forked:
+    wait()
+assert all(co.dead for co in others)
+assert scheduler().counts()["waiting on descriptors"] == 0
+coro.spawn(os.write, writer, b"x")
+wait()
+print(os.read(reader, 1))
+scheduler().forget_descriptor(reader)
+print(nothing_left())
+""")
+        assert out == "b'x'\nTrue\n"
+
+    @pytest.mark.parametrize("timeout", [None, 60])
+    def test_a_join_of_one_who_is_left_behind(self, struck, timeout):
+        out = struck(f"""
+co = coro.spawn(lambda: (print("ready", flush=True), coro.sleep_relative(3600)))
+co.join({timeout})
+print(forked, type(co.failure).__name__, nothing_left())
+""")
+        assert out == "True DeadCoroutine True\n"
+
+    @pytest.mark.parametrize("end", ["set_exit(7)", "signal.raise_signal(signal.SIGTERM)"])
+    def test_the_event_loop(self, struck, end):
+        out = struck(f"""
+coro.set_print_exit_string(False)
+from coro import set_exit
+def handler(*_):
+    child = os.fork()
+    if child:
+        os._exit(wait_for(child))
+    coro.spawn(lambda: {end})
+signal.signal(signal.SIGUSR1, handler)
+coro.spawn(lambda: (print("ready", flush=True), coro.sleep_relative(3600)))
+try:
+    coro.event_loop()
+except SystemExit as exit:
+    print(exit.code, coro.coro_is_running(), signal.set_wakeup_fd(-1), nothing_left())
+""")
+        assert out == f"{7 if '7' in end else 0} False -1 True\n"
+
+    def test_signals_wake_the_loop_of_the_child(self, struck):
+        out = struck("""
+coro.set_print_exit_string(False)
+def handler(*_):
+    child = os.fork()
+    if child:
+        os._exit(wait_for(child))
+    told = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(told)
+    print(told == scheduler().wake_pipe())
+    signal.signal(signal.SIGALRM, lambda *_: coro.set_exit())
+    signal.setitimer(signal.ITIMER_REAL, 0.001)
+signal.signal(signal.SIGUSR1, handler)
+coro.spawn(lambda: (print("ready", flush=True), coro.sleep_relative(3600)))
+try:
+    coro.event_loop(None)
+except SystemExit:
+    print("ended")
+""")
+        assert out == "True\nended\n"
+
+    def test_one_who_was_woken_already_goes_on(self, struck):
+        """Another handler woke main, and the next forks before it runs."""
+        out = struck("""
+def wake_and_fork(*_):
+    main.schedule("up")
+    handler()
+main = coro.current()
+signal.signal(signal.SIGUSR1, wake_and_fork)
+coro.spawn(lambda: (print("ready", flush=True), coro.sleep_relative(3600)))
+print(coro.sleep_relative(3600), forked, nothing_left())
+""")
+        assert out == "up True True\n"
+
+    def test_a_wake_that_an_exception_overtook_is_not_waited_for(self, struck):
+        """It leaves main in the queue, which the child does not inherit."""
+        out = struck("""
+def wake_and_fail(*_):
+    main.schedule("lost")
+    raise KeyError
+main = coro.current()
+signal.signal(signal.SIGUSR1, wake_and_fail)
+coro.spawn(lambda: (print("ready", flush=True), coro.sleep_relative(3600)))
+try:
+    scheduler().wait()
+except KeyError:
+    handler()
+coro.spawn(lambda: scheduler().wake(main))
+print(scheduler().wait(timeout=60), forked, nothing_left())
+""")
+        assert out == "True True True\n"
+
+    def test_one_that_ends_the_child(self, struck):
+        assert (
+            struck("""
+def leave(*_):
+    handler()
+    sys.exit(0)
+signal.signal(signal.SIGUSR1, leave)
+coro.spawn(lambda: (print("ready", flush=True), coro.sleep_relative(3600)))
+coro.event_loop()
+""")
+            == ""
+        )
+
+
+class TestWhileOthersWait:
+    def test_on_all_kinds_of_things(self, run_forking):
+        out = run_forking("""
+import socket
+left, right = socket.socketpair()
+left.setblocking(False)
+def receive():
+    while True:
+        try:
+            return left.recv(10)
+        except BlockingIOError:
+            scheduler().wait_for_descriptor(left.fileno(), 1)
+def forks():
+    child = os.fork()
+    if not child:
+        assert scheduler().counts() == dict.fromkeys(scheduler().counts(), 0)
+        co = coro.spawn(lambda: (coro.sleep_relative(0.001), receive())[1])
+        right.send(b"child's")
+        co.join()
+        assert co.result() == b"child's"
+        sys.exit(9)
+    return child
+sleeper = coro.spawn(coro.sleep_relative, 0.3)
+reader = coro.spawn(receive)
+waiter = coro.spawn(lambda: scheduler().wait())
+joiners = [coro.spawn(co.join) for co in (sleeper, reader, waiter)]
+coro.yield_slice()
+co = coro.spawn(forks)
+co.join()
+assert wait_for(co.result()) == 9
+assert not any(each.dead for each in (sleeper, reader, waiter, *joiners))
+right.send(b"parent's")
+waiter.schedule()
+for each in joiners:
+    each.join()
+assert reader.result() == b"parent's"
+left.close(), right.close()
+""")
+        assert out == ""
 
 
 def test_subprocess(run_forking):

@@ -1,5 +1,6 @@
 """The event loop: starting, exiting, and wrong uses."""
 
+import signal
 import threading
 
 import pytest
@@ -142,8 +143,6 @@ class TestWrongUses:
 
     def test_within_itself(self, quiet):
         # Only the main coroutine could, and it waits; a handler of a signal runs there.
-        import signal
-
         def body():
             signal.raise_signal(signal.SIGUSR1)
             coro.set_exit()
@@ -221,3 +220,171 @@ class TestRunning:
             assert exit_code() == 3
 
         in_thread(scenario)
+
+
+class TestTerm:
+    """SIGTERM ends the loop, if the program has not arranged otherwise."""
+
+    def test_it_is_set_exit(self, start):
+        program = start("""
+            import coro
+            coro.set_print_exit_string(False)
+            def body():
+                print("ready", flush=True)
+                try:
+                    coro.sleep_relative(3600)
+                finally:
+                    print("never")
+            coro.spawn(body)
+            try:
+                coro.event_loop()
+            except SystemExit as exit:
+                print(exit.code, flush=True)
+                raise
+        """)
+        program.wait_for("ready")
+        program.wait_until_asleep()
+        program.signal(signal.SIGTERM)
+        assert program.end() == (0, "0\n", "")
+
+    def test_those_that_are_ready_still_run(self):
+        log = []
+
+        def body():
+            signal.raise_signal(signal.SIGTERM)
+            coro.yield_slice()
+            log.append(1)
+
+        coro.spawn(body)
+        assert exit_code() == 0
+        coro.yield_slice()
+        assert log == [1]
+
+    def test_a_code_that_was_set_stays(self):
+        coro.spawn(lambda: (coro.set_exit(3), signal.raise_signal(signal.SIGTERM)))
+        assert exit_code() == 3
+
+    def test_a_code_that_is_set_later_counts(self):
+        coro.spawn(lambda: (signal.raise_signal(signal.SIGTERM), coro.set_exit(3)))
+        assert exit_code() == 3
+
+    def test_while_coroutines_compute(self, start):
+        program = start("""
+            import coro
+            coro.set_print_exit_string(False)
+            def body():
+                print("ready", flush=True)
+                while True:
+                    coro.yield_slice()
+            coro.spawn(body)
+            coro.event_loop()
+        """)
+        program.wait_for("ready")
+        program.signal(signal.SIGTERM)
+        assert program.end() == (0, "", "")
+
+    def test_before_and_after_the_loop_it_is_the_systems(self):
+        seen = []
+        coro.spawn(lambda: (seen.append(signal.getsignal(signal.SIGTERM)), coro.set_exit()))
+        exit_code()
+        assert seen[0] not in (signal.SIG_DFL, signal.SIG_IGN)
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+    @pytest.mark.parametrize("programs", [signal.SIG_IGN, lambda *_: coro.set_exit(8)])
+    def test_what_the_program_has_set_stays(self, programs):
+        before = signal.signal(signal.SIGTERM, programs)
+        coro.spawn(lambda: (signal.raise_signal(signal.SIGTERM), coro.yield_slice(), coro.spawn(end)))
+
+        def end():
+            if programs is signal.SIG_IGN:
+                coro.set_exit(8)
+
+        assert exit_code() == 8
+        assert signal.signal(signal.SIGTERM, before) is programs
+
+    def test_it_keeps_no_dead_end_from_being_told(self):
+        with pytest.raises(coro.DeadlockError):
+            coro.event_loop()
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+    def test_in_another_thread_the_loop_takes_over_nothing(self, in_thread):
+        def scenario():
+            coro.spawn(lambda: (seen.append(signal.getsignal(signal.SIGTERM)), coro.set_exit()))
+            exit_code()
+
+        seen = []
+        in_thread(scenario)
+        assert seen == [signal.SIG_DFL]
+
+    def test_the_handler_kept_for_longer_than_the_loop_is_as_none(self, start):
+        program = start("""
+            import signal, coro
+            coro.set_print_exit_string(False)
+            kept = []
+            coro.spawn(lambda: (kept.append(signal.getsignal(signal.SIGTERM)), coro.set_exit()))
+            try:
+                coro.event_loop()
+            except SystemExit:
+                pass
+            signal.signal(signal.SIGTERM, kept.pop())
+            signal.raise_signal(signal.SIGTERM)
+        """)
+        assert program.end() == (-signal.SIGTERM, "", "")
+
+    def test_a_child_without_a_loop_dies_by_it(self, run):
+        out = run("""
+            import os, signal, sys, coro
+            coro.set_print_exit_string(False)
+            def forks():
+                child = os.fork()
+                if not child:
+                    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+                    signal.raise_signal(signal.SIGTERM)
+                print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+                coro.set_exit()
+            coro.spawn(forks)
+            coro.event_loop()
+        """)
+        assert out == f"{-signal.SIGTERM}\n"
+
+
+class TestInstallingSignalHandlers:
+    @pytest.fixture
+    def seen(self):
+        """What is set while the loop runs, to which `event_loop` is to be called."""
+        found = []
+        coro.spawn(lambda: (found.extend(map(signal.getsignal, (signal.SIGINT, signal.SIGTERM))), coro.set_exit()))
+        return found
+
+    @pytest.mark.parametrize("off", [False, 0])
+    def test_off_for_all_loops(self, seen, monkeypatch, off):
+        monkeypatch.setattr(coro, "install_signal_handlers", off, raising=False)
+        exit_code()
+        assert seen == [signal.default_int_handler, signal.SIG_DFL]
+
+    def test_off_for_one(self, seen):
+        exit_code(install_signal_handlers=False)
+        assert seen == [signal.default_int_handler, signal.SIG_DFL]
+
+    def test_the_argument_counts(self, seen, monkeypatch):
+        monkeypatch.setattr(coro, "install_signal_handlers", False, raising=False)
+        exit_code(install_signal_handlers=True)
+        assert signal.default_int_handler not in seen
+        assert signal.SIG_DFL not in seen
+
+    def test_it_is_on_unless_set(self, seen):
+        exit_code()
+        assert signal.default_int_handler not in seen
+        assert signal.SIG_DFL not in seen
+
+    def test_without_them_the_programs_handlers_run_at_once_all_the_same(self, start):
+        program = start("""
+            import signal, coro
+            coro.set_print_exit_string(False)
+            signal.signal(signal.SIGUSR1, lambda *_: coro.set_exit(8))
+            coro.spawn(lambda: (print("ready", flush=True), coro.sleep_relative(3600)))
+            coro.event_loop(None, install_signal_handlers=False)
+        """)
+        program.wait_for("ready")
+        program.signal(signal.SIGUSR1)  # before it sleeps, or while it does
+        assert program.end() == (8, "", "")

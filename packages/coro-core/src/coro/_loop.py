@@ -5,13 +5,14 @@ runs *in* the loop; coroutines run whenever somebody waits, with or without it.
 """
 
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-from coro import _reports
+from coro import _inspection, _reports, signal_handler
 from coro._scheduler import Scheduler, main_scheduler, scheduler, yield_slice
 from coro.errors import DeadCoroutine
 
@@ -32,18 +33,22 @@ _asked_before: dict[int | None, object] = {}
 None for the main thread, if it has not used coro yet."""
 
 
-def event_loop(timeout: float | None = 30) -> None:
+def event_loop(timeout: float | None = 30, install_signal_handlers: bool | None = None) -> None:
     """Let the coroutines run until `set_exit` is called.
 
     Call it in the main coroutine of a thread, usually as the program's last line. It
-    ends as the program should: Ctrl-C raises `KeyboardInterrupt` here, and in no other
-    coroutine; so does `SystemExit` from a coroutine that exits.
+    ends as the program should: Ctrl-C (SIGINT) raises `KeyboardInterrupt` here, and in no
+    other coroutine; SIGTERM is the same as ``set_exit(0)``; `SystemExit` from a coroutine that
+    exits is raised here. Signals that the program has set a handler for are left to that.
 
     Args:
         timeout: the longest that the scheduler sleeps at a time, in seconds.
+        install_signal_handlers: whether to take over SIGINT and SIGTERM, in Python's main
+            thread; None for what ``coro.install_signal_handlers`` says, which is True
+            unless the program sets it.
 
     Raises:
-        SystemExit: with the code given to `set_exit`.
+        SystemExit: with the code given to `set_exit`; with 0 after SIGTERM.
         DeadlockError: no coroutine can ever run again.
         RuntimeError: it runs already, or this is not the thread's main coroutine.
         ValueError, TypeError: `timeout` is negative or NaN, or is no number.
@@ -53,13 +58,15 @@ def event_loop(timeout: float | None = 30) -> None:
         raise RuntimeError(f"event_loop() runs in the main coroutine of a thread, not in {here.current!r}")
     if here.loop is not None:
         raise RuntimeError("the event loop of this thread runs already")
+    if install_signal_handlers is None:
+        install_signal_handlers = vars(sys.modules["coro"]).get("install_signal_handlers", True)
     here.set_longest_sleep(timeout)
     here.loop = loop = _Loop(here.main)
     for asker in (here.main.id, None if here.in_main_thread else here.main.id):
         if asker in _asked_before:
             loop.exiting, loop.exit_code = True, _asked_before.pop(asker)
     try:
-        with _signals(here):
+        with _signals(here, bool(install_signal_handlers)), _inspection.served():
             if loop.exiting:
                 yield_slice()  # those that are ready still get their turn
             while not loop.exiting:
@@ -113,29 +120,61 @@ def _interrupt_main(number: int, frame: FrameType | None) -> None:
         here.main.raise_exception(KeyboardInterrupt)
 
 
-_reports.harmless_handlers.add(_interrupt_main)
+def _exit_loop(number: int, frame: FrameType | None) -> None:
+    """The handler of SIGTERM while the event loop runs.
+
+    The exit code is 0: the order was followed. To a service manager any other, even the 143
+    that a shell tells of who died by SIGTERM, is a failure unless it was told about it.
+    """
+    here = main_scheduler()
+    if here is None or here.loop is None:  # somebody kept it for longer than the loop
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
+    elif not here.loop.exiting:
+        set_exit()
+
+
+#: What the loop sets in place of what, if the program has not set anything else.
+_HANDLERS: dict[int, tuple[Any, Any]] = {
+    signal.SIGINT: (_interrupt_main, signal.default_int_handler),
+    signal.SIGTERM: (_exit_loop, signal.SIG_DFL),
+}
+
+_reports.harmless_handlers.update(ours for ours, _ in _HANDLERS.values())
 
 
 @contextlib.contextmanager
-def _signals(here: Any) -> Iterator[None]:
-    """Signals wake the loop, and Ctrl-C reaches its main coroutine.
+def _signals(here: Scheduler, handled: bool) -> Iterator[None]:
+    """Signals wake the loop, and those that are to end it do, if they are to be `handled`.
 
     Only in Python's main thread, and only what the program has not arranged itself.
     """
-    try:
-        before = signal.set_wakeup_fd(here.wake_pipe(), warn_on_full_buffer=False)
-    except ValueError:  # not the main thread
+    if not here.in_main_thread:
         yield
         return
-    if before != -1:
-        signal.set_wakeup_fd(before)
-    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if ours:
-        signal.signal(signal.SIGINT, _interrupt_main)
+    begun = signal_handler.begin_waking(here)
     try:
+        if handled:
+            for number, (ours, default) in _HANDLERS.items():
+                if signal.getsignal(number) is default:
+                    signal.signal(number, ours)
         yield
     finally:
-        if ours and signal.getsignal(signal.SIGINT) is _interrupt_main:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-        if before == -1:
-            signal.set_wakeup_fd(-1)
+        _put_handlers_back()
+        if begun and not signal_handler.registered():
+            signal_handler.end_waking(here)
+
+
+def _put_handlers_back() -> None:
+    for number, (ours, default) in _HANDLERS.items():
+        if signal.getsignal(number) is ours:
+            signal.signal(number, default)
+
+
+def _after_fork_in_child() -> None:
+    here = main_scheduler()
+    if here is None or here.loop is None:  # the loop is the parent's
+        _put_handlers_back()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
