@@ -83,6 +83,7 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--host", help="where to listen, a name or a number (127.0.0.1)")
     parser.add_argument("--port", type=whole_number(0, 65535), help="where to listen (any free port)")
     parser.add_argument("--unix", metavar="PATH", help="listen on a UNIX socket instead")
+    parser.add_argument("--backdoor", metavar="PATH", help="let a Python prompt be had at this UNIX socket")
     parser.add_argument("--only", choices=["inside", "outside"], help="run one of the two parts")
     parser.add_argument("--quick", action="store_true", help="few clients and requests, unless told otherwise")
     parser.add_argument("--no-progress", action="store_true", help="show no progress")
@@ -202,6 +203,9 @@ def main(arguments: Sequence[str] | None = None, handler: Handler = echo) -> int
         complain(f"cannot listen at {address}: {error}")
         return USAGE
     progress = Progress(None if options.no_progress else sys.stderr)
+    if options.backdoor is not None:
+        names = {"server": server, "parts": parts, "coro": coro}
+        coro.spawn(coro.backdoor.serve, unix_path=options.backdoor, namespace=names, thread_name="backdoor")
     conductor = coro.spawn(run_parts, server, parts, progress, thread_name="conductor")
     interrupted = wait_for_exit(conductor)
     return report(parts, interrupted)

@@ -9,9 +9,14 @@ core stand here, and any other name is looked up among the installed distributio
 
 from typing import TYPE_CHECKING, Any
 
-from coro import oserrors
+from coro import oserrors, signal_handler, sync, tb
 from coro._failures import set_exception_notifier
+from coro._in_thread import ThreadPool, call_soon_threadsafe, run_in_thread, set_thread_limit
+from coro._inspection import start_inspection, stop_inspection
+from coro._latency import set_latency_warning
 from coro._loop import coro_is_running, event_loop, set_exit, set_print_exit_string
+from coro._parallel import FAILURE, SUCCESS, InParallelError, in_parallel
+from coro._processes import fork, waitpid
 from coro._scheduler import (
     all_threads,
     coro,
@@ -24,19 +29,26 @@ from coro._scheduler import (
     spawn,
     yield_slice,
 )
+from coro._scope import scope
+from coro._stderr import print_stderr, write_stderr
+from coro._thread_local import ThreadLocal
 from coro._timeouts import (
     now,
     now_usec,
+    shield,
     sleep_absolute,
     sleep_relative,
     timeout,
     with_timeout,
 )
+from coro._where import where, where_all
 from coro.errors import (
     ClosedError,
     DeadCoroutine,
     DeadlockError,
+    FifoClosed,
     Interrupted,
+    LockError,
     NotStartedError,
     ScheduleError,
     Shutdown,
@@ -44,44 +56,83 @@ from coro.errors import (
     TimeoutError,  # noqa: A004 - Shrapnel's name
     WakeUp,
 )
+from coro.sync import condition_variable, event, fifo, inverted_semaphore, mutex, rw_lock, semaphore
+
+install_signal_handlers = True
+"""Whether `event_loop` takes over SIGINT and SIGTERM; a program may set it to False."""
 
 __all__ = [
+    "FAILURE",
+    "SUCCESS",
     "ClosedError",
     "DeadCoroutine",
     "DeadlockError",
+    "FifoClosed",
+    "InParallelError",
     "Interrupted",
+    "LockError",
     "NotStartedError",
     "ScheduleError",
     "Shutdown",
     "SimultaneousError",
+    "ThreadLocal",
+    "ThreadPool",
     "TimeoutError",
     "WakeUp",
     "all_threads",
+    "call_soon_threadsafe",
+    "condition_variable",
     "coro",
     "coro_is_running",
     "current",
+    "event",
     "event_loop",
+    "fifo",
+    "fork",
     "get_live_coros",
     "get_thread_by_id",
+    "in_parallel",
+    "install_signal_handlers",
+    "inverted_semaphore",
+    "mutex",
     "new",
     "now",
     "now_usec",
     "oserrors",
+    "print_stderr",
+    "run_in_thread",
+    "rw_lock",
     "schedule",
+    "scope",
+    "semaphore",
     "set_exception_notifier",
     "set_exit",
+    "set_latency_warning",
     "set_print_exit_string",
     "set_selfishness",
+    "set_thread_limit",
+    "shield",
+    "signal_handler",
     "sleep_absolute",
     "sleep_relative",
     "spawn",
+    "start_inspection",
+    "stop_inspection",
+    "sync",
+    "tb",
     "timeout",
+    "waitpid",
+    "where",
+    "where_all",
     "with_timeout",
+    "write_stderr",
     "yield_slice",
 ]
 
 
 if TYPE_CHECKING:  # what __getattr__ finds at run time, if it is installed
+    from coro import profiler as profiler
+    from coro import testing as testing
     from coro_consts import (
         AF as AF,
     )
@@ -138,6 +189,9 @@ if TYPE_CHECKING:  # what __getattr__ finds at run time, if it is installed
     )
     from coro_sock import (
         SystemResolver as SystemResolver,
+    )
+    from coro_sock import (
+        backdoor as backdoor,
     )
     from coro_sock import (
         create_connection as create_connection,

@@ -15,7 +15,7 @@ GROUP = "coro.exports"
 HOMES = {
     "coro-consts": frozenset("AF AI EAI IP IPPROTO IPV6 MSG NI PF SHUT SO SOCK SOL TCP".split()),
     "coro-sock": frozenset(
-        "SystemResolver create_connection create_server fd_sock file_sock fromfd "
+        "SystemResolver backdoor create_connection create_server fd_sock file_sock fromfd "
         "get_live_sockets get_resolver has_dualstack_ipv6 has_ipv6 make_socket set_resolver "
         "sock socketpair tcp6_sock tcp_sock udp6_sock udp_sock unix_sock".split()
     ),
