@@ -38,4 +38,14 @@ coro_greenlet_switch(PyObject *target)
     return 0;
 }
 
+/* Let `target` run on when the calling greenlet, which is about to end, has ended. */
+static inline int
+coro_greenlet_end_in(PyObject *target)
+{
+    PyGreenlet *me = PyGreenlet_GetCurrent();
+    int failed = me == NULL ? -1 : PyGreenlet_SetParent(me, (PyGreenlet *)target);
+    Py_XDECREF(me);
+    return failed;
+}
+
 #endif /* CORO_GREENLET_H */

@@ -63,6 +63,7 @@ cdef extern from "_greenlet.h":
     object coro_greenlet_new(PyObject *run, PyObject *parent)
     object coro_greenlet_current()
     int coro_greenlet_switch(PyObject *target) noexcept
+    int coro_greenlet_end_in(PyObject *target) except -1
 
 cdef extern from "_platform.h":
     int64_t coro_clock_ns()
@@ -1089,7 +1090,8 @@ cdef class Scheduler:
         return 0
 
     cdef int next_for_worker(self) except -1:
-        """1: `chosen` is new and runs on this stack. 0: this worker is to end."""
+        """1: `chosen` is new and runs on this stack. 0: this worker is to end, and `chosen` goes
+        on when it has."""
         while True:
             try:
                 self.choose(coro_clock_tick())
@@ -1101,6 +1103,10 @@ cdef class Scheduler:
         if self.chosen.stack is None:
             return 1
         if len(self.idle) >= IDLE_WORKERS:
+            coro_greenlet_end_in(<PyObject *> self.chosen.stack)
+            self.switched_to = self.chosen.stack
+            self.running = self.chosen
+            self.chosen = None
             return 0
         self.idle.append(coro_greenlet_current())
         return -1 if self.switch_to_chosen() < 0 else 1
