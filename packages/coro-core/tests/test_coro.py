@@ -392,9 +392,9 @@ class TestRaising:
 
     def test_a_class_that_cannot_be_made(self, parked, quiet):
         co = parked()
-        co.raise_exception(UnicodeDecodeError)
-        co.join()
-        assert isinstance(co.failure, TypeError)
+        with pytest.raises(TypeError):
+            co.raise_exception(UnicodeDecodeError)
+        assert co.waiting
 
     def test_the_woken_one_gets_it_only_by_force(self, parked):
         co = parked()

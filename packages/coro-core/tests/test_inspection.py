@@ -12,6 +12,7 @@ import socket
 import stat
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -227,7 +228,7 @@ class TestWhatIsTold:
         _, rows = ask("stacks")
         assert "ValueError" in row_of(odd, rows)["name"]
         assert "ValueError" in row_of(joins, rows)["wait"]
-        assert row_of(surrogate, rows)["name"] == "\udc80\x1b[2J"
+        assert row_of(surrogate, rows)["name"] == "??[2J"
         for co in (joins, odd, surrogate):
             co.shutdown()
             coro.yield_slice()
@@ -681,3 +682,41 @@ except _client.NoAnswerError as error:
             program.process.wait()
             with pytest.raises(_client.NoAnswerError, match="has ended"):
                 connection.ask("snapshot")
+
+
+def test_an_answer_is_made_harmless_for_a_terminal() -> None:
+    hostile = {"error": "\x1b]0;owned\x07", "version": ["\x1b[2J", 1, None, {"a\rb": 1.5}]}
+    assert _client.harmless(hostile) == {"error": "?]0;owned?", "version": ["?[2J", 1, None, {"a?b": 1.5}]}
+
+
+def test_a_program_that_has_left_its_modules_runs() -> None:
+    program = """
+        import os, sys, coro
+        def end():
+            coro.sleep_relative(0.01)
+            coro.set_exit(3)
+        coro.spawn(end)
+        sys.modules["coro._inspection._server"] = None  # as if it could not be found
+        coro.event_loop()
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (3, "Exiting\n")
+
+
+def test_one_who_asks_and_asks_leaves_the_others_their_turns() -> None:
+    path = start_inspection()
+    try:
+        with socket.socket(socket.AF_UNIX) as asker:
+            asker.connect(path)
+            asker.sendall(b'{"want":"process"}\n' * 100)
+            turns = 0
+            asker.setblocking(False)
+            answers = b""
+            while answers.count(b'"end"') < 100:
+                coro.yield_slice()
+                turns += 1
+                with contextlib.suppress(BlockingIOError):
+                    answers += asker.recv(1 << 16)
+            assert turns >= 100
+    finally:
+        stop_inspection()

@@ -665,3 +665,18 @@ class TestVirtualClock:
             """),
             3,
         )
+
+
+def test_a_mark_on_one_set_of_parameters_is_not_the_others(run):
+    passes(
+        run(
+            """
+            import pytest
+
+            @pytest.mark.parametrize("marked", [pytest.param(True, marks=pytest.mark.coro), False])
+            def test(marked, request):
+                assert ("coro_loop" in request.fixturenames) is marked
+            """
+        ),
+        2,
+    )

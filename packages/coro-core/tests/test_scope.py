@@ -1052,3 +1052,40 @@ class TestFork:
         status, out, err = program.end()
         assert (status, out) == (0, "1\n")
         assert err.count("ValueError: in the child") == 1
+
+
+class TestOtherThreads:
+    """What happens between the look at the members and the wait for them."""
+
+    def test_the_last_one_is_cancelled_just_before_the_wait(self) -> None:
+        class Slow(scope):
+            def wait_for_members(self) -> None:
+                thread = threading.Thread(target=member.shutdown)
+                thread.start()
+                thread.join()
+                super().wait_for_members()
+
+        with coro.timeout(60), Slow() as group:
+            member = group.spawn(print, "never")
+        assert member.dead
+
+    def test_an_interrupt_just_before_the_wait_is_passed_on(self) -> None:
+        class Slow(scope):
+            first = True
+
+            def wait_for_members(self) -> None:
+                if self.first:
+                    self.first = False
+                    thread = threading.Thread(target=owner.shutdown)
+                    thread.start()
+                    thread.join()
+                super().wait_for_members()
+
+        def own() -> None:
+            with Slow() as group:
+                group.spawn(coro.sleep_relative, 3600)
+                coro.yield_slice()
+
+        owner = coro.spawn(own)
+        owner.join(60)
+        assert isinstance(owner.failure, coro.Shutdown)

@@ -127,7 +127,7 @@ class _Watchdog:
         self.begun, self.told_to_end, self.ended = allocate_lock(), allocate_lock(), allocate_lock()
         for each in (self.begun, self.told_to_end, self.ended):
             each.acquire()
-        self._seen: dict[int, tuple[int, int]] = {}  # thread: (hand-overs, since when so many)
+        self._seen: dict[int, tuple[int, int]] = {}  # main: (hand-overs, since when so many)
 
     def start(self) -> None:
         last = functools.partial(bystanders.difference_update, self.ident)
@@ -158,7 +158,7 @@ class _Watchdog:
         """Look at all schedulers once. It is `now` ns."""
         seen, self._seen = self._seen, {}
         for each in all_schedulers():
-            ident, handovers = each.thread_ident, each.handovers
+            ident, handovers = each.main.id, each.handovers  # the thread's own is given out again
             before, since = seen.get(ident, (-1, now))
             if each.asleep or handovers != before:
                 since = now
@@ -180,7 +180,7 @@ class _Watchdog:
         del frame
         if scheduler.handovers != handovers:  # it went on meanwhile: this may be another's stack
             return
-        if self.rate.allows(now, ("episode", scheduler.thread_ident, handovers), ("place", co.id, *place)):
+        if self.rate.allows(now, ("episode", scheduler.main.id, handovers), ("place", co.id, *place)):
             self._tell(co, length, where)
 
     def _tell(self, co: coro, length: float, where: str) -> None:

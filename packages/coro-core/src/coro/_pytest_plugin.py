@@ -85,7 +85,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         names = item.fixturenames
         known = item._fixtureinfo.name2fixturedefs
         wider = [name for name in names if name in known and known[name][-1].scope != "function"]
-        names.insert(names.index(wider[-1]) + 1 if wider else 0, "coro_loop")
+        at = names.index(wider[-1]) + 1 if wider else 0
+        item.fixturenames = [*names[:at], "coro_loop", *names[at:]]  # not its siblings', who share the list
 
 
 # -- running them

@@ -180,6 +180,10 @@ cdef class Interrupter(Timer):
         self.outer = None
         self.owner = None
         if (self.due or self.shields) and me.state != DONE:
+            if self.due and me.due and me.state == WAITING and me.thrown is None:
+                # Somebody else leaves the block for it, a generator's. It has been passed over
+                # by those who had something for it, so it must not go on waiting.
+                me.thrown = self.interrupt()
             self.due = False
             me.shields -= self.shields
             if not me.shields and me.thrown is None:
@@ -202,14 +206,19 @@ cdef int reckon(coro me) except -1:
 
 cdef int tell_shield(coro me) except -1:
     """An interrupt waits for the end of the innermost shield."""
+    cdef Interrupter shield = innermost_shield(me)
+    if shield is not None:
+        shield.news = True
+        if shield.watches:
+            me.scheduler.resume(me)
+    return 0
+
+
+cdef Interrupter innermost_shield(coro me):
     cdef Interrupter each = me.innermost
     while each is not None and not each.shields:
         each = each.outer
-    if each is not None:
-        each.news = True
-        if each.watches:
-            me.scheduler.resume(me)
-    return 0
+    return each
 
 
 cdef bint is_interrupt(exc):
@@ -378,6 +387,10 @@ cdef class coro:
             raise TypeError(
                 "exc must be an exception or a class of exceptions, "
                 f"not {type(exc).__name__}")
+        if isinstance(exc, type):  # here and now: it may run anything
+            exc = exc()
+            if not isinstance(exc, BaseException):
+                raise TypeError(f"exc must make an exception when it is called, not {type(exc).__name__}")
         if self.state == DONE:
             raise DeadCoroutine(f"{self!r} has ended: nothing can be raised in it")
         require_initialized(self)
@@ -385,7 +398,7 @@ cdef class coro:
             if not cancel_start:
                 raise NotStartedError(
                     f"{self!r} has not begun to run: use cancel_start=True to cancel it")
-            self.exception = exc() if isinstance(exc, type) else exc
+            self.exception = exc
             self.scheduler.finish(self)
             return
         if is_current(self):
@@ -441,7 +454,7 @@ cdef class coro:
         self.joiners.append(me)
         try:
             while self.state != DONE:
-                if not here.park("join", <PyObject *> self, deadline):
+                if not here.park("join", <PyObject *> self, deadline) and self.state != DONE:
                     raise CoroTimeoutError(f"{self!r} did not end within {timeout} seconds")
         finally:
             if self.joiners is not None:
@@ -543,9 +556,14 @@ cdef class Family:
         return co
 
     def wait_for_members(self):
-        """Wait until there are none, or for less: until the wait was ended for another reason."""
+        """Wait until there are none, or for less: until a shield has something to hold back, or
+        the wait was ended for another reason."""
         cdef Scheduler here = this_scheduler()
-        self.waiter = here.runner()
+        cdef coro me = here.runner()
+        cdef Interrupter shield = innermost_shield(me)
+        if not self.members or shield is not None and shield.news:
+            return
+        self.waiter = me
         try:
             here.park("scope", <PyObject *> self, INT64_MAX)
         finally:
@@ -1534,7 +1552,7 @@ def after_fork_in_child():
     cdef int told = signal.set_wakeup_fd(-1)
     to_poller = told in [each.poller.wake_writer for each in schedulers]
     if told != -1 and not to_poller:
-        signal.set_wakeup_fd(told)
+        signal.set_wakeup_fd(told, warn_on_full_buffer=False)
     for each in schedulers:
         if <PyObject *> each != coro_tls_scheduler:
             left_behind.append(each)

@@ -66,7 +66,9 @@ cdef class timeout(Interrupter):
         return None if self.when == 0 else self.when
 
     cdef object interrupt(self):
-        self.raised = Interrupted(f"interrupted by a timeout of {self.seconds} seconds")
+        # In the middle of a wait: no code of the program may run, not even the repr of a number.
+        length = self.seconds if type(self.seconds) in (int, float) else self.length / 1e9
+        self.raised = Interrupted(f"interrupted by a timeout of {length} seconds")
         return self.raised
 
     cdef int begin(self) except -1:
@@ -139,7 +141,7 @@ cdef class ScopeLimit(timeout):
     cdef object interrupt(self):
         self.raised = Interrupted(
             "interrupted because a coroutine of the scope has failed" if self.struck else
-            f"interrupted by a scope's time limit of {self.seconds} seconds")
+            f"interrupted by a scope's time limit of {self.length / 1e9} seconds")
         return self.raised
 
 

@@ -136,7 +136,7 @@ def begin_waking(here: Scheduler) -> bool:
     comes just before it sleeps is not slept through. False: they write to another already."""
     before = signal.set_wakeup_fd(here.wake_pipe(), warn_on_full_buffer=False)
     if before != -1:
-        signal.set_wakeup_fd(before)
+        signal.set_wakeup_fd(before, warn_on_full_buffer=False)  # how it was set cannot be read
     return before in (-1, here.wake_pipe())
 
 
@@ -144,7 +144,7 @@ def end_waking(here: Scheduler) -> None:
     """Let them write to nothing, if they write to that pipe."""
     before = signal.set_wakeup_fd(-1)
     if before not in (-1, here.wake_pipe()):
-        signal.set_wakeup_fd(before)
+        signal.set_wakeup_fd(before, warn_on_full_buffer=False)  # how it was set cannot be read
 
 
 def _name(number: int) -> str:

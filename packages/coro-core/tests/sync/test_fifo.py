@@ -1,6 +1,9 @@
 """The fifo: what comes out, who gets it, limits, closing, and its wrong use."""
 
 import gc
+import subprocess
+import sys
+import textwrap
 import weakref
 
 import pytest
@@ -205,3 +208,24 @@ def test_its_words() -> None:
     assert repr(things) == "<fifo 0 in it, 0 waiting to pop, 0 to push>"
     things.close()
     assert "closed" in repr(things)
+
+
+def test_a_place_that_was_promised_before_a_fork_is_free_in_the_child() -> None:
+    program = """
+        import os, coro
+        from coro.sync import fifo
+        things = fifo(1)
+        things.push(1)
+        coro.spawn(things.push, 2)
+        coro.yield_slice()
+        things.pop()
+        pid = os.fork()
+        if pid == 0:
+            with coro.timeout(60):
+                things.push(3)
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        assert things.pop() == 2
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=90)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -280,7 +280,7 @@ class _Session:
             raise KeyboardInterrupt
         if isinstance(typed, Typed):
             raise _BadLine(f"the line is longer than {LIMIT} bytes, and was dropped")
-        self.queued -= len(typed)
+        self.queued -= len(typed) + 1
         self.here.wake(self.reader)
         try:
             return typed.decode()
@@ -312,7 +312,7 @@ class _Session:
                 return
             case Typed.LINE:
                 self.lines.append(text)
-                self.queued += len(text)
+                self.queued += len(text) + 1  # its end, too: a line may be empty
             case Typed.TOO_LONG:
                 self.lines.append(typed)
             case Typed.INTERRUPT:

@@ -25,6 +25,7 @@ This module is imported with the event loop, so it imports nothing itself.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 
 __all__ = ["served", "start_inspection", "stop_inspection"]
@@ -62,11 +63,20 @@ def served() -> Iterator[None]:
     environment. A program does not fail because nobody can look into it: if the socket cannot be
     made, `_server.failure` keeps the reason.
     """
-    from coro._inspection import _server
-
-    ours = _server.start_quietly()
+    ours = _started()
     try:
         yield
     finally:
         if ours:
-            _server.stop()
+            stop_inspection()
+
+
+def _started() -> bool:
+    """Whether it is `served` that has switched it on."""
+    if os.environ.get("CORO_INSPECT") == "0":
+        return False
+    try:  # the program may have left the place where its modules are, or have no descriptors left
+        from coro._inspection import _server
+    except (ImportError, OSError):
+        return False
+    return _server.start_quietly()

@@ -23,6 +23,7 @@ from coro._inspection._columns import Row
 from coro._inspection._server import SWITCH, VERSION, peer
 
 PATIENCE = 5.0  # seconds
+LONGEST_LINE = 1 << 24  # bytes of an answer
 
 
 class NoAnswerError(Exception):
@@ -70,6 +71,10 @@ class Connection:
             for line in self._answer():
                 process.update(line.get("process", {}))
                 rows.extend(line.get("coroutines", []))
+            if not all(isinstance(row["id"], int) for row in rows):
+                raise TypeError
+        except (TypeError, ValueError, KeyError, AttributeError):
+            raise NoAnswerError(f"process {self.pid} answers in a language that nobody here understands") from None
         except TimeoutError:
             raise NoAnswerError(_stuck(self.pid, self.patience)) from None
         except OSError:
@@ -80,7 +85,7 @@ class Connection:
         first = True
         while True:
             try:
-                line = json.loads(self.lines.readline() or b"null")
+                line = harmless(json.loads(self.lines.readline(LONGEST_LINE) or b"null"))
             except ValueError:
                 line = None
             if line is None:
@@ -101,6 +106,18 @@ class Connection:
         if not _exists(self.pid):
             return f"process {self.pid} has ended"
         return f"process {self.pid} answers no more: its event loop has ended, or it has run another program"
+
+
+def harmless(answer: Any) -> Any:
+    """What a process has answered, made fit for a terminal: root may look at a process that somebody
+    else has written, and no character of it is to move the cursor, or do more."""
+    if isinstance(answer, str):
+        return answer if answer.isprintable() else "".join(char if char.isprintable() else "?" for char in answer)
+    if isinstance(answer, list):
+        return [harmless(each) for each in answer]
+    if isinstance(answer, dict):
+        return {harmless(key): harmless(value) for key, value in answer.items()}
+    return answer
 
 
 def processes_that_serve() -> list[int]:
@@ -137,8 +154,9 @@ def _connect(pid: int, patience: float) -> socket.socket:
 
 
 def peer_pid(connection: socket.socket) -> int | None:
-    """The number of the process at the other end; None where the system does not tell."""
-    return peer(connection)[0] or None
+    """The number of the process at the other end; None where the system does not tell. 0 is one
+    that has no number here: in another container."""
+    return peer(connection)[0] if hasattr(socket, "SO_PEERCRED") else None
 
 
 def _remove_if_dead(path: str, pid: int) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import math
 import os
 import sys
@@ -26,6 +27,8 @@ percent while run times are counted.
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says. Returns the exit status."""
     chosen = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name may be in no encoding of this terminal
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         _run(chosen)
         sys.stdout.flush()

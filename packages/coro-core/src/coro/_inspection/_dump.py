@@ -44,7 +44,7 @@ def _group(stack: Stack, rows: list[Row]) -> list[str]:
         result.append(f"  ... {rows[0]['frames_left_out']:,} more frames")
     for file, line, function in stack:
         result.append(f"  File {_quoted(file)}, line {line}, in {_table.clean(function)}")
-        if os.path.isfile(file) and (source := linecache.getline(file, line or 0).strip()):
+        if file.endswith(".py") and os.path.isfile(file) and (source := linecache.getline(file, line or 0).strip()):
             result.append(f"    {_table.clean(source)}")
     if not stack:
         result.append("  (no Python frame)")

@@ -22,6 +22,7 @@ from __future__ import annotations
 import _socket
 import atexit
 import contextlib
+import errno
 import json
 import os
 import struct
@@ -127,7 +128,9 @@ class _Server:
                     fd, _ = self.listener._accept()  # type: ignore[attr-defined]
                 except BlockingIOError:
                     self.here.wait_for_descriptor(self.listener.fileno(), READ)
-                except OSError:
+                except OSError as error:
+                    if error.errno not in _FOR_NOW:
+                        return  # somebody has closed the descriptor
                     self.here.wait("inspection", PAUSE)
                 else:
                     self.admit(_socket.socket(fileno=fd))
@@ -230,7 +233,9 @@ class _Asker:
             yield from self.snapshots.answer(sort, limit, stacks=want == "stacks")
 
     def receive(self) -> bytes | None:
-        """The next request; None if no more will come."""
+        """The next request; None if no more will come. One that is here already has to wait a turn:
+        who asks and asks shares with the others."""
+        has_waited = False
         while b"\n" not in self.received:
             if len(self.received) > LONGEST_REQUEST:
                 raise BadRequestError(f"a request is one line of no more than {LONGEST_REQUEST} bytes")
@@ -239,11 +244,14 @@ class _Asker:
                 data = self.connection.recv(LONGEST_REQUEST)
             except BlockingIOError:
                 self.server.here.wait_for_descriptor(self.connection.fileno(), READ)
+                has_waited = True
             else:
                 if not data:
                     return None
                 self.received += data
         self.idle_since = None
+        if not has_waited:
+            self.server.here.wait("inspection", 0)
         request, _, self.received = self.received.partition(b"\n")
         return request
 
@@ -256,6 +264,8 @@ class _Asker:
                 if not self.server.here.wait_for_descriptor(self.connection.fileno(), WRITE, PATIENCE):
                     raise TimeoutError("it does not read what it asked for") from None
 
+
+_FOR_NOW = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ECONNABORTED)
 
 _NO_SIGNAL = getattr(_socket, "MSG_NOSIGNAL", 0)  # the program may have let SIGPIPE kill it
 

@@ -4,8 +4,8 @@ which remembers."""
 from libc.stdint cimport INT64_MAX, int64_t
 
 from coro._duration cimport deadline_after, nanoseconds
-from coro._scheduler cimport coro, this_scheduler
-from coro.sync._waiting cimport first_waiter, serve, this_coroutine, wait_in
+from coro._scheduler cimport WAITING, coro, this_scheduler
+from coro.sync._waiting cimport about_to_wait, all_waiters, first_waiter, serve, wait_in
 
 from coro.errors import TimeoutError as CoroTimeoutError
 
@@ -102,26 +102,26 @@ cdef class condition_variable:
             the_exception: an exception, or a class of exceptions.
 
         Returns:
-            how many there were.
+            how many there were. One that is in a `coro.shield` counts, though an `Interrupted`
+            is held back there.
 
         Raises:
             TypeError: `the_exception` is neither.
         """
-        cdef coro following
-        cdef Py_ssize_t count = 0
+        cdef coro each
+        cdef list waiting
         if not (isinstance(the_exception, BaseException)
                 or isinstance(the_exception, type) and issubclass(the_exception, BaseException)):
             raise TypeError("the_exception must be an exception or a class of exceptions, "
                             f"not {type(the_exception).__name__}")
-        while True:
-            following = first_waiter(&self.waiters)
-            if following is None:
-                return count
-            following.raise_exception(the_exception)
-            count += 1
+        waiting = all_waiters(&self.waiters)
+        for each in waiting:
+            if each.state == WAITING:  # making an exception may have let others run
+                each.raise_exception(the_exception)
+        return len(waiting)
 
     cdef object wait_until(self, int64_t deadline):
-        cdef coro me = this_coroutine()
+        cdef coro me = about_to_wait()
         cdef bint woken
         try:
             woken = wait_in(&self.waiters, b"condition", self, NOT_YET, deadline)
@@ -197,5 +197,6 @@ cdef class event:
         cdef int64_t length = INT64_MAX if timeout is None else nanoseconds(timeout, "timeout")
         if self.happened:
             return True
+        about_to_wait()
         return bool(wait_in(
             &self.waiters, b"event", self, 0, deadline_after(this_scheduler().clock(), length)))

@@ -7,9 +7,9 @@ pushes itself when it runs: so one that is interrupted has pushed nothing.
 
 from libc.stdint cimport INT64_MAX
 
-from coro._scheduler cimport coro
+from coro._scheduler cimport DONE, coro
 from coro._wait_queue cimport WaitQueue
-from coro.sync._waiting cimport first_waiter, serve, this_coroutine, wait_in
+from coro.sync._waiting cimport about_to_wait, first_waiter, serve, wait_in
 
 from collections import deque
 from types import GenericAlias
@@ -38,6 +38,7 @@ cdef class fifo:
 
     def __cinit__(self, limit=None):
         self.items = deque()
+        self.promised = []
         if limit is not None:
             self.limit = limit
             if self.limit < 1:
@@ -128,7 +129,9 @@ cdef class fifo:
     cdef int put(self, object thing, bint in_front) except -1:
         if self.is_closed:
             raise self.closed_error()
-        if self.limit and (len(self.items) + self.promised >= self.limit
+        if self.promised:
+            self.forget_parents_pushers()
+        if self.limit and (len(self.items) + len(self.promised) >= self.limit
                            or self.pushers.length and first_waiter(&self.pushers) is not None):
             self.wait_for_room()
         if self.hand_to_popper(thing):
@@ -139,18 +142,24 @@ cdef class fifo:
             self.items.append(thing)
         return 0
 
+    cdef int forget_parents_pushers(self) except -1:
+        """After a fork, those who were given a place may never run here."""
+        cdef coro each
+        self.promised = [each for each in self.promised if each.state != DONE]
+        return 0
+
     cdef int wait_for_room(self) except -1:
         """Wait for a place, and leave it for the caller's thing."""
-        cdef coro me = this_coroutine()
+        cdef coro me = about_to_wait()
         try:
             wait_in(&self.pushers, b"room", self, REFUSED, INT64_MAX)
         except BaseException:
             if me.waiter.served and me.waiter.wanted == GIVEN:
-                self.promised -= 1
+                self.promised.remove(me)
                 self.give_room()
             raise
         if me.waiter.wanted == GIVEN:
-            self.promised -= 1
+            self.promised.remove(me)
         if self.is_closed:
             raise self.closed_error()
         return 0
@@ -158,11 +167,11 @@ cdef class fifo:
     cdef int give_room(self) except -1:
         """Let in those who wait to push, as many as there is room for."""
         cdef coro following
-        while self.pushers.length and len(self.items) + self.promised < self.limit:
+        while self.pushers.length and len(self.items) + len(self.promised) < self.limit:
             following = first_waiter(&self.pushers)
             if following is None:
                 break
-            self.promised += 1
+            self.promised.append(following)
             following.waiter.wanted = GIVEN
             serve(following)
         return 0
@@ -175,7 +184,7 @@ cdef class fifo:
             return thing
         if self.is_closed:
             raise self.closed_error()
-        me = this_coroutine()
+        me = about_to_wait()
         try:
             wait_in(&self.poppers, b"pop", self, REFUSED, INT64_MAX)
         except BaseException:

@@ -3,7 +3,7 @@
 from libc.stdint cimport INT64_MAX
 
 from coro._scheduler cimport coro
-from coro.sync._waiting cimport first_waiter, serve, this_coroutine, wait_in
+from coro.sync._waiting cimport about_to_wait, first_waiter, serve, this_coroutine, wait_in
 
 from coro.errors import LockError
 
@@ -84,6 +84,7 @@ cdef class mutex:
         if self.owner is me:
             self.depth += 1
             return False
+        me = about_to_wait()
         try:
             wait_in(&self.waiters, b"lock", self, 1, INT64_MAX)
         except BaseException:

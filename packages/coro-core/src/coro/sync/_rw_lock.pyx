@@ -3,7 +3,7 @@
 from libc.stdint cimport INT64_MAX
 
 from coro._scheduler cimport coro
-from coro.sync._waiting cimport first_waiter, serve, this_coroutine, wait_in
+from coro.sync._waiting cimport about_to_wait, first_waiter, serve, this_coroutine, wait_in
 
 from coro.errors import LockError
 
@@ -54,6 +54,7 @@ cdef class rw_lock:
         if self.may_read(me):
             self.begin_read(me)
             return False
+        me = about_to_wait()
         try:
             wait_in(&self.waiters, b"read lock", self, READ, INT64_MAX)
         except BaseException:
@@ -101,6 +102,7 @@ cdef class rw_lock:
             self.writer = me
             self.depth += 1
             return False
+        me = about_to_wait()
         try:
             wait_in(&self.waiters, b"write lock", self, WRITE, INT64_MAX)
         except BaseException:

@@ -3,7 +3,7 @@
 from libc.stdint cimport INT64_MAX
 
 from coro._scheduler cimport coro
-from coro.sync._waiting cimport first_waiter, serve, this_coroutine, wait_in
+from coro.sync._waiting cimport about_to_wait, first_waiter, serve, wait_in
 
 from coro.errors import LockError
 
@@ -90,7 +90,7 @@ cdef class semaphore:
             return False
         if value > self.limit:
             raise ValueError(f"value must not be more than the limit of {self.limit}, but is {value}")
-        me = this_coroutine()
+        me = about_to_wait()
         try:
             wait_in(&self.waiters, b"semaphore", self, value, INT64_MAX)
         except BaseException:
@@ -174,6 +174,7 @@ cdef class inverted_semaphore:
     def block_till_zero(self):
         """Wait until the count is zero, or has been meanwhile. Returns at once if it is."""
         if self.value:
+            about_to_wait()
             wait_in(&self.waiters, b"zero", self, 0, INT64_MAX)
 
     def __enter__(self):

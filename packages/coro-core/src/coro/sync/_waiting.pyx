@@ -27,11 +27,12 @@ cdef bint wait_in(
         WaitQueue *queue, const char *why, object on, Py_ssize_t wanted, int64_t deadline) except -1:
     """Wait in `queue` until served. False if the moment `deadline` came first.
 
-    `on` is what the queue belongs to, for reports. If this raises, the caller looks at its
-    `waiter.served`, and gives back what it got.
+    `on` is what the queue belongs to, for reports. The caller has asked `about_to_wait`, so only
+    a wait that began can raise here. If it does, the caller looks at its `waiter.served`, and
+    gives back what it got.
     """
     cdef Scheduler here = this_scheduler()
-    cdef coro me = here.runner()
+    cdef coro me = here.running
     me.waiter.coroutine = <PyObject *> me
     me.waiter.wanted = wanted
     me.waiter.served = False
@@ -61,11 +62,34 @@ cdef coro first_waiter(WaitQueue *queue):
     return None
 
 
+cdef list all_waiters(WaitQueue *queue):
+    """All that can be served."""
+    cdef Waiter *waiter = queue.first
+    cdef list found = []
+    cdef coro co
+    while waiter != NULL:
+        co = <coro> waiter.coroutine
+        if co.state != DONE and not co.is_leaving():
+            found.append(co)
+        waiter = waiter.next
+    return found
+
+
 cdef int serve(coro co) except -1:
     """Let it go on with what it waited for."""
     co.waiter.served = True
     dequeue(&co.waiter)
     return co.scheduler.resume(co)
+
+
+cdef coro about_to_wait():
+    """The running coroutine, or an error if it may not wait now. Comes before the `try` that
+    gives back: whoever is refused here got nothing."""
+    cdef coro me = this_scheduler().runner()
+    if me.waiter.queue != NULL:
+        raise RuntimeError("a finalizer that runs in the middle of a wait cannot wait itself: "
+                           "start a coroutine from it")
+    return me
 
 
 cdef coro this_coroutine():
