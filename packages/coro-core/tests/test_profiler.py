@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import tracemalloc
+import warnings
 import weakref
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -671,7 +672,9 @@ def test_an_os_thread_that_ends_profiled_leaves_nothing(in_thread: Callable[[Cal
 def test_a_forked_child_has_no_profile() -> None:
     with profiler.start() as profile:
         leaf()
-        pid = os.fork()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # pytest has an OS thread for its time limit
+            pid = os.fork()
         if not pid:
             status = 1
             try:
