@@ -45,6 +45,10 @@ def serving(kind: str, folder: Path) -> Iterator[Server]:
 @pytest.fixture(scope="module", params=KINDS)
 def shared_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serving(request.param, tmp_path_factory.mktemp("server")) as server:
+        with connect(server.address) as first:  # when it is answered, the event loop has all that it opens
+            first.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            while first.recv(1 << 16):
+                pass
         yield server
 
 
