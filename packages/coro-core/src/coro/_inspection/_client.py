@@ -21,6 +21,7 @@ from typing import Any
 from coro._inspection import _address
 from coro._inspection._columns import Row
 from coro._inspection._server import SWITCH, VERSION, peer
+from coro._inspection._table import clean
 
 PATIENCE = 5.0  # seconds
 LONGEST_LINE = 1 << 24  # bytes of an answer
@@ -112,7 +113,7 @@ def harmless(answer: Any) -> Any:
     """What a process has answered, made fit for a terminal: root may look at a process that somebody
     else has written, and no character of it is to move the cursor, or do more."""
     if isinstance(answer, str):
-        return answer if answer.isprintable() else "".join(char if char.isprintable() else "?" for char in answer)
+        return clean(answer)
     if isinstance(answer, list):
         return [harmless(each) for each in answer]
     if isinstance(answer, dict):
