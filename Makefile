@@ -21,8 +21,9 @@ help:
 	@echo
 	@echo 'PYTHON=... chooses the Python; ARGS=... goes to tox, or to the demo or the benchmarks.'
 
+# All environments side by side, as many as there are processors; a chosen one is watched.
 test: setup
-	$(TOX) run $(ARGS)
+	$(TOX) $(if $(ARGS),run $(ARGS),run-parallel --parallel auto --parallel-no-spinner)
 
 lint types asan: setup
 	$(TOX) run -e $@ $(ARGS)

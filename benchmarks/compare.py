@@ -103,6 +103,7 @@ TARGETS = [
     Target("ping_pong", "gevent", "at most", 0.25),
     Target("echo", "gevent", "at most", 0.45),
     Target("echo", "uvloop", "at most", 1.05),
+    Target("echo_64k", "C", "at least", 0.9),
     Target("echo_64k_clock", "C", "at least", 0.9),
     Target("idle_memory", None, "at most", 9000),
     Target("syscalls", None, "at most", 2.1),

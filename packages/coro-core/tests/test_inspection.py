@@ -692,10 +692,7 @@ def test_an_answer_is_made_harmless_for_a_terminal() -> None:
 def test_a_program_that_has_left_its_modules_runs() -> None:
     program = """
         import os, sys, coro
-        def end():
-            coro.sleep_relative(0.01)
-            coro.set_exit(3)
-        coro.spawn(end)
+        coro.spawn(coro.set_exit, 3)
         sys.modules["coro._inspection._server"] = None  # as if it could not be found
         coro.event_loop()
     """

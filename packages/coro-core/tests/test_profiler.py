@@ -5,11 +5,12 @@ import cProfile
 import functools
 import gc
 import os
+import subprocess
 import sys
+import textwrap
 import threading
 import time
 import tracemalloc
-import warnings
 import weakref
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -670,28 +671,41 @@ def test_an_os_thread_that_ends_profiled_leaves_nothing(in_thread: Callable[[Cal
 
 
 def test_a_forked_child_has_no_profile() -> None:
-    with profiler.start() as profile:
-        leaf()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # pytest has an OS thread for its time limit
-            pid = os.fork()
-        if not pid:
-            status = 1
-            try:
+    """In a program of its own: here, pytest has an OS thread for its time limit, of which fork warns."""
+    program = """
+        import os, sys
+        from coro import profiler
+
+        def leaf(): pass
+
+        def calls(profile):
+            return [each.calls for each in profile.functions if each.function.name.endswith("leaf")]
+
+        with profiler.start() as profile:
+            leaf()
+            if not (pid := os.fork()):
                 assert sys.getprofile() is None
                 leaf()
                 profile.__exit__(None, None, None)
-                with pytest.raises(RuntimeError, match="left behind in the parent"):
+                try:
                     profile.print_stats()
+                except RuntimeError as error:
+                    print(error, flush=True)
                 with profiler.start() as own:
-                    three_leaves()
-                assert calls(own, "leaf") == 3
-                status = 0
-            finally:
-                os._exit(status)
-        leaf()
-    assert os.waitpid(pid, 0)[1] == 0
-    assert calls(profile, "leaf") == 2
+                    leaf(), leaf(), leaf()
+                print("child", calls(own), flush=True)
+                os._exit(0)
+            leaf()
+        assert os.waitpid(pid, 0)[1] == 0
+        print("parent", calls(profile))
+    """
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=60
+    )
+    assert done.stderr == ""
+    refused, *counted = done.stdout.splitlines()
+    assert "left behind in the parent" in refused
+    assert counted == ["child [3]", "parent [2]"]
 
 
 def test_garbage_is_collected_while_profiled() -> None:

@@ -117,7 +117,7 @@ class TestPrint:
         who, line = console.read(1000).decode().split("\t")
         assert who == f"{co.id}:"
         stamp, text = line[:24], line[24:]
-        assert int(before) - 1 <= time.mktime(time.strptime(stamp)) <= time.time()
+        assert int(before) <= time.mktime(time.strptime(stamp)) <= time.time()
         assert text == " hello\n"
 
     def test_has_one_end(self, console):

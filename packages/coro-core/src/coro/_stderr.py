@@ -62,7 +62,7 @@ def print_stderr(s: object) -> None:
 
 def print_stderr_for(who: int | str, s: object) -> None:
     """`print_stderr` in the name of another coroutine, given by its id."""
-    line = f"{who}:\t{time.ctime()} {s}"
+    line = f"{who}:\t{time.ctime(time.time())} {s}"  # ctime() alone may lag behind time() by a tick
     write_stderr(line if line.endswith("\n") else line + "\n")
 
 
