@@ -5,7 +5,8 @@ What belongs here: modes, escape sequences, and every way to leave. Not what is 
 The screen is the terminal's second one, so what was there before comes back. Ctrl-C and Ctrl-Z
 go on to mean what they mean: the first ends the program by KeyboardInterrupt, the second gives
 the terminal back until the program is continued. A signal that ends the program does so by
-SystemExit, so that nothing leaves without putting things right.
+SystemExit, so that nothing leaves without putting things right. Handlers of signals write too, in
+the middle of whatever is being written, which a buffered file refuses: so nothing is buffered.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Terminal:
     """The screen of stdout, and the keys of stdin if that is a terminal too."""
 
     def __init__(self) -> None:
+        self.screen = sys.stdout.fileno()
         self.keys = sys.stdin.fileno() if sys.stdin is not None and sys.stdin.isatty() else None
         self.pressed = b""  # what was read of the keys and not taken yet
         self.before: list[Any] | None = None  # the terminal's modes
@@ -46,8 +48,7 @@ class Terminal:
     def draw(self, lines: list[str]) -> None:
         """Show lines, which must fit. They are written over the old ones, so nothing flickers."""
         screen = f"{ERASE_LINE}\n".join(lines)
-        sys.stdout.write(f"{HOME}{screen}{ERASE_LINE}{ERASE_BELOW}")
-        sys.stdout.flush()
+        self._write(f"{HOME}{screen}{ERASE_LINE}{ERASE_BELOW}")
 
     def key(self, timeout: float) -> str | None:
         """The next key, waited for as long as `timeout` seconds; None if there is none."""
@@ -83,18 +84,23 @@ class Terminal:
 
     def _enter(self) -> None:
         if self.keys is not None:
-            self.before = termios.tcgetattr(self.keys)
+            if self.before is None:  # or a Ctrl-Z came before this, and has entered already
+                self.before = termios.tcgetattr(self.keys)
             tty.setcbreak(self.keys)
-        sys.stdout.write(ENTER)
-        sys.stdout.flush()
+        self._write(ENTER)
 
     def _leave(self) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            sys.stdout.write(LEAVE)
-            sys.stdout.flush()
+        with contextlib.suppress(OSError):
+            self._write(LEAVE)
         if self.keys is not None and self.before is not None:
             with contextlib.suppress(termios.error):
                 termios.tcsetattr(self.keys, termios.TCSADRAIN, self.before)
+            self.before = None
+
+    def _write(self, text: str) -> None:
+        data = text.encode(sys.stdout.encoding, "backslashreplace")
+        while data:
+            data = data[os.write(self.screen, data) :]
 
     def _pause(self, number: int, frame: FrameType | None) -> None:
         """Ctrl-Z: stop with the terminal as it was, and take it again afterwards."""
