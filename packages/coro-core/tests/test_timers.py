@@ -36,17 +36,17 @@ def test_ties_fire_in_order_of_adding():
     assert [heap.pop_due(7) for _ in timers] == timers
 
 
-def test_pending_says_whether_it_is_set():
+def test_the_heap_says_whether_it_is_set():
     heap, timer = HeapProbe(), Timer()
-    assert not timer.pending
+    assert not heap.holds(timer)
     heap.add(timer, 1)
-    assert timer.pending
+    assert heap.holds(timer)
     assert heap.cancel(timer)
-    assert not timer.pending
+    assert not heap.holds(timer)
     assert not heap.cancel(timer)
     heap.add(timer, 1)
     heap.pop_due(1)
-    assert not timer.pending
+    assert not heap.holds(timer)
 
 
 def test_a_timer_is_set_once():
@@ -103,4 +103,4 @@ def test_against_a_sorted_list(operations):
         assert len(heap) == len(model)
         assert heap.earliest() == (model[0][0] if model else None)
         pending = {id(entry[2]) for entry in model}
-        assert all(timer.pending == (id(timer) in pending) for timer in every)
+        assert all(heap.holds(timer) == (id(timer) in pending) for timer in every)

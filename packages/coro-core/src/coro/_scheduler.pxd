@@ -34,43 +34,40 @@ cdef class Family:
     cdef coro waiter             # who waits until there are none
 
 
-cdef class Alarm(Timer):
-    """The timer that ends a wait at its deadline. One for each coroutine, reused."""
-    cdef PyObject *sleeper   # borrowed: the coroutine owns the alarm
-
-
-cdef class coro:
-    cdef object __weakref__
-    cdef readonly Scheduler scheduler
-    cdef readonly object id
-    cdef object label            # str, or None for the name of the function
-    cdef object function, args, kwargs, context
-    cdef object value, exception  # how it ended
-    cdef object stack            # the greenlet that holds the stack while it is suspended
+cdef class coro(Timer):
+    """As a timer, it ends its own wait at a deadline."""
+    # What each wait and each hand-over touches comes first, to lie in few lines of the cache.
     cdef State state
     cdef bint in_queue           # in the ready queue
     cdef bint woken              # what it waited for has come
     cdef bint look_at_signals
-    cdef object message          # from schedule(value)
-    cdef object thrown           # from raise_exception()
-    cdef object held             # the same, of a kind that a shield holds back
-    cdef Interrupter innermost
     cdef int due                 # how many of its interrupters are due, and in no shield's way
-    cdef int shields
     cdef int acts, max_acts
-    cdef Alarm alarm
+    cdef readonly Scheduler scheduler
+    cdef object stack            # the greenlet that holds the stack while it is suspended
+    cdef object thrown           # from raise_exception()
+    cdef readonly int64_t since     # the last change of its state: ns, by the ticking clock
+    cdef readonly int64_t switches  # how often it has begun to run or gone on
+    cdef const char *why         # what it waits for, and on what: for reports
+    cdef PyObject *on
     cdef FdWaiter fd_waiter
     cdef Waiter waiter           # its place in a queue of coro.sync
     cdef object handed           # what it was given there
+    cdef object message          # from schedule(value)
+    cdef Interrupter innermost
+    cdef int shields
+    cdef bint is_daemon
+    cdef object held             # as `thrown`, of a kind that a shield holds back
+    # What its beginning and its end touch.
+    cdef readonly object id
+    cdef object function, args, kwargs, context
+    cdef object value, exception  # how it ended
+    cdef object label            # str, or None for the name of the function
     cdef list joiners
     cdef Family family           # who is told of its failure, instead of the program
     cdef list locals             # where `coro._thread_local` keeps something of it; weak
-    cdef const char *why         # what it waits for, and on what: for reports
-    cdef PyObject *on
-    cdef readonly int64_t since     # the last change of its state: ns, by the ticking clock
-    cdef readonly int64_t switches  # how often it has begun to run or gone on
-    cdef bint is_daemon
     cdef object statistics       # its numbers, while somebody collects them
+    cdef object __weakref__
 
     cdef PyObject *keywords(self) noexcept
     cdef bint is_leaving(self) noexcept
@@ -113,6 +110,7 @@ cdef class Scheduler:
     cdef int selfish_act(self) except -1
     cdef int suspend(self, coro me) except -1
     cdef int choose(self, int64_t tick) except -1
+    cdef void prefetch_following(self) noexcept
     cdef void shuffle_next(self) noexcept
     cdef uint64_t random(self) noexcept
     cdef int tell_all_blocked(self) except -1

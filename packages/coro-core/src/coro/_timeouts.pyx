@@ -19,6 +19,7 @@ from coro._duration cimport deadline_after, nanoseconds
 from coro._scheduler cimport (
     Interrupter, Scheduler, coro, new_coroutine, start_coroutine, this_scheduler,
 )
+from coro._timers cimport is_set
 
 from coro.errors import Interrupted
 from coro.errors import TimeoutError as CoroTimeoutError
@@ -59,6 +60,11 @@ cdef class timeout(Interrupter):
         if error is not None and error is self.raised:
             raise self.expired() from error
         return False
+
+    @property
+    def pending(self):
+        """Whether it will fire: it is in use, has a limit, and its moment has not come."""
+        return is_set(self)
 
     @property
     def expired_at(self):

@@ -2,11 +2,20 @@ from cpython.ref cimport PyObject
 from libc.stdint cimport int64_t, uint64_t
 
 
+cdef enum:
+    NOT_IN_HEAP = -1
+
+
 cdef class Timer:
     cdef int64_t when        # ns of the scheduler's clock
     cdef Py_ssize_t position  # in the heap, or NOT_IN_HEAP
 
     cdef int fire(self) except -1
+
+
+cdef inline bint is_set(Timer timer) noexcept:
+    """Neither fired nor cancelled."""
+    return timer.position != NOT_IN_HEAP
 
 
 cdef struct HeapEntry:

@@ -23,7 +23,6 @@ from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport INT64_MAX
 
 cdef enum:
-    NOT_IN_HEAP = -1
     CHILDREN_BITS = 2  # each entry has four
     CHILDREN = 1 << CHILDREN_BITS
     FIRST_ROOM = 64
@@ -38,11 +37,6 @@ cdef class Timer:
     cdef int fire(self) except -1:
         """Called once by the scheduler when the moment has come; must not switch."""
         raise NotImplementedError("a Timer without fire()")
-
-    @property
-    def pending(self):
-        """Whether the timer is set: neither fired nor cancelled."""
-        return self.position != NOT_IN_HEAP
 
 
 cdef class TimerHeap:
@@ -60,7 +54,7 @@ cdef class TimerHeap:
         cdef HeapEntry entry
         cdef HeapEntry *entries
         cdef Py_ssize_t room
-        if timer.position != NOT_IN_HEAP:
+        if is_set(timer):
             raise RuntimeError("the timer is set already")
         if self.used == self.room:
             room = self.room * 2 if self.room else FIRST_ROOM
@@ -81,7 +75,7 @@ cdef class TimerHeap:
 
     cdef int cancel(self, Timer timer) except -1:
         """Take `timer` out. 1 if it was set, 0 if it had fired or been cancelled."""
-        if timer.position == NOT_IN_HEAP:
+        if not is_set(timer):
             return 0
         self.take(timer.position)
         return 1
@@ -170,6 +164,9 @@ class HeapProbe:
 
     def add(self, timer, when):
         (<TimerHeap> self._heap).add(timer, when)
+
+    def holds(self, timer):
+        return is_set(timer)
 
     def cancel(self, timer):
         return bool((<TimerHeap> self._heap).cancel(timer))
