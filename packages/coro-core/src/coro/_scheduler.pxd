@@ -2,7 +2,7 @@ from cpython.ref cimport PyObject
 from libc.stdint cimport int64_t, uint64_t
 
 from coro._descriptors cimport Descriptor, Descriptors, FdWaiter
-from coro._poller cimport Poller
+from coro._pollers._poller cimport Poller
 from coro._timers cimport Timer, TimerHeap
 from coro._wait_queue cimport Waiter
 

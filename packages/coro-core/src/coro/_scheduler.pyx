@@ -41,7 +41,7 @@ from posix.unistd cimport getpid
 from coro._descriptors cimport CLOSED, Descriptor, Descriptors, FdWaiter
 from coro._duration cimport deadline_after, nanoseconds
 from coro._observer cimport Observer
-from coro._poller cimport HUNG_UP, INTERRUPTED, REGISTERED, UNPOLLABLE, PollEvent
+from coro._pollers._poller cimport HUNG_UP, INTERRUPTED, REGISTERED, UNPOLLABLE, PollEvent
 from coro._timers cimport Timer, TimerHeap
 from coro.interface.capi cimport (
     CORO_ANNOUNCED, CORO_EXCLUSIVE, CORO_READ, CORO_SCRATCH_SIZE, CORO_TRIED, CORO_WRITE,
@@ -51,7 +51,8 @@ import os
 import signal
 import sys
 
-from coro import _failures, _pollers, _reports
+from coro import _failures, _pollers
+from coro._diagnostics import _reports
 from coro.errors import (
     ClosedError, DeadCoroutine, Interrupted, NotStartedError, ScheduleError, Shutdown,
     SimultaneousError,

@@ -1,4 +1,4 @@
-"""Blocking functions in real threads: `coro._real_threads`."""
+"""Blocking functions in real threads: `coro._threads._real_threads`."""
 
 import contextvars
 import gc

@@ -1,4 +1,4 @@
-"""Scopes and shields: `coro._scope`, and `shield` of `coro._timeouts`."""
+"""Scopes and shields: `coro._structured._scope`, and `shield` of `coro._timeouts`."""
 
 import gc
 import threading
@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import coro
-from coro._scope import scope
+from coro._structured._scope import scope
 from coro._timeouts import shield
 from coro.interface import scheduler
 from coro.testing import virtual_clock
@@ -1017,7 +1017,7 @@ class TestFork:
     def test_in_the_body(self, run):
         out = run("""
             import os, sys, coro
-            from coro._scope import scope
+            from coro._structured._scope import scope
 
             with scope() as group:
                 co = group.spawn(coro.sleep_relative, 0.01)
@@ -1037,7 +1037,7 @@ class TestFork:
     def test_in_one_of_its_coroutines(self, start):
         program = start("""
             import os, sys, coro
-            from coro._scope import scope
+            from coro._structured._scope import scope
 
             def forks():
                 child = os.fork()

@@ -1,4 +1,4 @@
-"""Several calls at once: `coro._parallel`."""
+"""Several calls at once: `coro._structured._parallel`."""
 
 import gc
 import traceback
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import coro
-from coro._parallel import FAILURE, SUCCESS, InParallelError, in_parallel
+from coro._structured._parallel import FAILURE, SUCCESS, InParallelError, in_parallel
 from coro.testing import virtual_clock
 
 

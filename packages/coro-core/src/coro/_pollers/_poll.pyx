@@ -13,7 +13,7 @@ from libc.errno cimport EBADF, EINTR, errno
 from libc.stdint cimport int64_t, uint32_t
 
 from coro._descriptors cimport Descriptor, FdWaiter
-from coro._poller cimport EVENTS_ROOM, HUNG_UP, INTERRUPTED, REGISTERED, Poller, system_error
+from coro._pollers._poller cimport EVENTS_ROOM, HUNG_UP, INTERRUPTED, REGISTERED, Poller, system_error
 from coro.interface.capi cimport CORO_READ, CORO_WRITE
 
 from coro.errors import ClosedError

@@ -6,8 +6,8 @@ import time
 import pytest
 
 import coro
-from coro import _reports
-from coro._waits import LONGEST, Wait, text, wait_of
+from coro._diagnostics import _reports
+from coro._diagnostics._waits import LONGEST, Wait, text, wait_of
 from coro.interface import READ, scheduler
 from coro.sync import mutex, rw_lock
 from coro.testing import virtual_clock
