@@ -13,32 +13,7 @@ import pytest
 import coro
 from coro._threads._in_thread import ThreadPool, call_soon_threadsafe, run_in_thread, set_thread_limit
 from coro.interface import Scheduler, scheduler
-
-
-class Gate:
-    """A blocking function that tells when it begins, and ends when it is let."""
-
-    def __init__(self, result=None):
-        self.begun = threading.Event()
-        self.open = threading.Event()
-        self.ended = threading.Event()
-        self.result = result
-
-    def __call__(self):
-        self.begun.set()
-        assert self.open.wait(60)
-        self.ended.set()
-        return self.result
-
-
-def until(event):
-    while not event.is_set():
-        coro.yield_slice()
-
-
-def until_waiting(co):
-    while co.waiting is None:
-        coro.yield_slice()
+from waiting import Gate, until, until_waiting
 
 
 @pytest.fixture
