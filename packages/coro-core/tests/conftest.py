@@ -1,6 +1,7 @@
 """What all tests of coro-core share: nothing may be left behind."""
 
 import contextlib
+import gc
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 import coro
 from coro.interface import scheduler
 from coro.testing import leak_check, virtual_clock
+from waiting import until_waiting
 
 # No files left behind, and no failure because a machine is slow. The autouse fixtures
 # need not run again for each example: what an example leaves is seen at the end.
@@ -49,8 +51,7 @@ def parked(no_leaks: None) -> Iterator[Callable[..., coro.coro]]:
     def park(why: str = "wait") -> coro.coro:
         co = coro.spawn(lambda: scheduler().wait(why), thread_name="parked")
         made.append(co)
-        while co.waiting is None:
-            coro.yield_slice()
+        until_waiting(co)
         return co
 
     yield park
@@ -69,6 +70,24 @@ def quiet(no_leaks: None) -> Iterator[list[BaseException]]:
     yield seen
     coro.set_exception_notifier(before)
     seen.clear()
+
+
+@pytest.fixture
+def quick_switches(no_leaks: None) -> Iterator[None]:
+    """Threads take turns often, so that they meet in more places."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.fixture
+def no_collector(no_leaks: None) -> Iterator[None]:
+    """What dies here is held by no cycle."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture

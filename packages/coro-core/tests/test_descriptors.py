@@ -8,18 +8,11 @@ import pytest
 
 import coro
 from coro.interface import EXCLUSIVE, READ, WRITE, scheduler
+from waiting import spawn_waiting
 
 
 def wait(fd, events, timeout=None):
     return scheduler().wait_for_descriptor(fd, events, timeout)
-
-
-def spawn_waiting(*arguments):
-    """A coroutine that waits on a descriptor already."""
-    co = coro.spawn(wait, *arguments)
-    while co.waiting is None and not co.dead:
-        coro.yield_slice()
-    return co
 
 
 class TestWrongUses:
@@ -90,20 +83,20 @@ class TestWaiting:
         assert wait(pipe[1], WRITE, 0) == WRITE
 
     def test_interrupted(self, pipe):
-        co = spawn_waiting(pipe[0], READ)
+        co = spawn_waiting(wait, pipe[0], READ)
         co.shutdown()
         co.join()
         assert scheduler().counts()["waiting on descriptors"] == 0
 
     def test_many_on_one(self, pipe):
-        made = [spawn_waiting(pipe[0], READ) for _ in range(10)]
+        made = [spawn_waiting(wait, pipe[0], READ) for _ in range(10)]
         os.write(pipe[1], b"x")
         for co in made:
             co.join()
             assert co.result() == READ
 
     def test_one_of_many_goes(self, pipe):
-        made = [spawn_waiting(pipe[0], READ) for _ in range(3)]
+        made = [spawn_waiting(wait, pipe[0], READ) for _ in range(3)]
         made[1].shutdown()
         made[1].join()
         os.write(pipe[1], b"x")
@@ -112,7 +105,7 @@ class TestWaiting:
             assert co.result() == READ
 
     def test_exclusive(self, pipe, quiet):
-        first = spawn_waiting(pipe[0], READ)
+        first = spawn_waiting(wait, pipe[0], READ)
         with pytest.raises(coro.SimultaneousError) as info:
             wait(pipe[0], READ | EXCLUSIVE)
         assert info.value.co is coro.current()
@@ -126,14 +119,14 @@ class TestWaiting:
         ours, theirs = socket.socketpair()
         with ours, theirs:
             ours.setblocking(False)
-            reader = spawn_waiting(ours.fileno(), READ)
+            reader = spawn_waiting(wait, ours.fileno(), READ)
             assert wait(ours.fileno(), WRITE | EXCLUSIVE) == WRITE
             reader.shutdown()
             reader.join()
             scheduler().forget_descriptor(ours.fileno())
 
     def test_a_stray_wake_is_a_spurious_return(self, pipe):
-        co = spawn_waiting(pipe[0], READ)
+        co = spawn_waiting(wait, pipe[0], READ)
         co.schedule()
         co.join()
         assert co.result() == READ
@@ -142,7 +135,7 @@ class TestWaiting:
 class TestClosing:
     @pytest.mark.parametrize("stays_open", [True, False])
     def test_all_who_wait_are_told(self, pipe, quiet, stays_open):
-        made = [spawn_waiting(pipe[0], READ) for _ in range(3)]
+        made = [spawn_waiting(wait, pipe[0], READ) for _ in range(3)]
         scheduler().forget_descriptor(pipe[0], stays_open)
         for co in made:
             co.join()
@@ -152,7 +145,7 @@ class TestClosing:
 
     def test_one_that_was_served_before_is_not_told(self, pipe):
         here = scheduler()
-        co = spawn_waiting(pipe[0], READ)
+        co = spawn_waiting(wait, pipe[0], READ)
         os.write(pipe[1], b"x")
 
         def close():
@@ -189,14 +182,14 @@ class TestReusedNumbers:
     def test_the_next_owner_is_not_woken_by_a_stale_event(self, pipe):
         here = scheduler()
         extra = os.dup(pipe[0])  # keeps the old file, and its registration, alive
-        co = spawn_waiting(pipe[0], READ)
+        co = spawn_waiting(wait, pipe[0], READ)
         co.shutdown()
         co.join()
         here.forget_descriptor(pipe[0], False)
         reader, writer = os.pipe()
         os.dup2(reader, pipe[0])
         os.close(reader)
-        second = spawn_waiting(pipe[0], READ)
+        second = spawn_waiting(wait, pipe[0], READ)
         os.write(pipe[1], b"stale")
         for _ in range(300):
             coro.yield_slice()
@@ -220,7 +213,7 @@ class TestReusedNumbers:
             fresh_reader, fresh_writer = os.pipe()
             os.dup2(fresh_reader, other_reader)
             os.close(fresh_reader)
-            second = spawn_waiting(other_reader, READ)
+            second = spawn_waiting(wait, other_reader, READ)
             for _ in range(300):
                 coro.yield_slice()
             log.append(second.dead)
@@ -292,7 +285,7 @@ class TestRegularFiles:
 def test_a_child_that_has_a_copy(pipe):
     """A file that lives on in another process may be closed and reused here."""
     here = scheduler()
-    co = spawn_waiting(pipe[0], READ)
+    co = spawn_waiting(wait, pipe[0], READ)
     child = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, pass_fds=[pipe[0]])
     co.shutdown()
     co.join()
@@ -300,7 +293,7 @@ def test_a_child_that_has_a_copy(pipe):
     reader, writer = os.pipe()
     os.dup2(reader, pipe[0])
     os.close(reader)
-    second = spawn_waiting(pipe[0], READ)
+    second = spawn_waiting(wait, pipe[0], READ)
     os.write(pipe[1], b"old")
     for _ in range(300):
         coro.yield_slice()
@@ -324,7 +317,7 @@ def test_waiting_for_writing_while_the_other_end_has_stopped_sending():
         except BlockingIOError:
             pass
         theirs.shutdown(socket.SHUT_WR)
-        writer = spawn_waiting(ours.fileno(), WRITE)
+        writer = spawn_waiting(wait, ours.fileno(), WRITE)
         before, cpu_before = time.monotonic(), time.process_time()
         with pytest.raises(coro.TimeoutError):
             writer.join(0.2)

@@ -13,6 +13,7 @@ import pytest
 import coro
 from coro import _capi, interface
 from coro.interface import EXCLUSIVE, READ, WRITE, scheduler
+from waiting import spawn_waiting
 
 TRIED, ANNOUNCED = 4, 8
 FOREVER = 2**63 - 1
@@ -223,18 +224,12 @@ class TestDescriptors:
             if ours.fileno() >= 0:
                 api.release_fd(ours.fileno())
 
-    def spawn_waiting(self, *arguments):
-        co = coro.spawn(api.wait_fd, *arguments)
-        while co.waiting is None and not co.dead:
-            coro.yield_slice()
-        return co
-
     def test_announced_waiting(self, pair):
         ours, theirs = pair
         fd = ours.fileno()
         assert api.open_fd(fd) == 0
         assert api.wait_fd(fd, WRITE | ANNOUNCED, FOREVER) == WRITE
-        co = self.spawn_waiting(fd, READ | ANNOUNCED, FOREVER)
+        co = spawn_waiting(api.wait_fd, fd, READ | ANNOUNCED, FOREVER)
         theirs.send(b"x")
         co.join()
         assert co.result() == READ
@@ -246,7 +241,7 @@ class TestDescriptors:
         for n in range(50):
             with pytest.raises(BlockingIOError):
                 ours.recv(1)
-            co = self.spawn_waiting(fd, READ | ANNOUNCED | TRIED, FOREVER)
+            co = spawn_waiting(api.wait_fd, fd, READ | ANNOUNCED | TRIED, FOREVER)
             theirs.send(bytes([n]))
             co.join()
             assert ours.recv(10) == bytes([n])
@@ -272,7 +267,7 @@ class TestDescriptors:
         # One event wakes both; the first strikes before the second can use it.
         first = coro.spawn(interrupt)
         coro.yield_slice()
-        co = self.spawn_waiting(fd, READ | ANNOUNCED | TRIED, FOREVER)
+        co = spawn_waiting(api.wait_fd, fd, READ | ANNOUNCED | TRIED, FOREVER)
         theirs.send(b"x")
         first.join()
         co.join()
@@ -292,7 +287,7 @@ class TestDescriptors:
     def test_waiters_are_told(self, pair, quiet, function):
         fd = pair[0].fileno()
         api.open_fd(fd)
-        co = self.spawn_waiting(fd, READ | ANNOUNCED, FOREVER)
+        co = spawn_waiting(api.wait_fd, fd, READ | ANNOUNCED, FOREVER)
         getattr(api, function)(fd)
         co.join()
         assert isinstance(co.failure, coro.ClosedError)
@@ -325,7 +320,7 @@ class TestDescriptors:
     def test_exclusive(self, pair):
         fd = pair[0].fileno()
         api.open_fd(fd)
-        co = self.spawn_waiting(fd, READ | ANNOUNCED, FOREVER)
+        co = spawn_waiting(api.wait_fd, fd, READ | ANNOUNCED, FOREVER)
         with pytest.raises(coro.SimultaneousError):
             api.wait_fd(fd, READ | ANNOUNCED | EXCLUSIVE, FOREVER)
         co.shutdown()

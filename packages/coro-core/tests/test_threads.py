@@ -1,7 +1,6 @@
 """Several OS threads, each with its scheduler, and wake-ups between them."""
 
 import gc
-import sys
 import threading
 import weakref
 
@@ -9,15 +8,6 @@ import pytest
 
 import coro
 from coro.interface import scheduler
-
-
-@pytest.fixture
-def quick_switches():
-    """Threads take turns often, so that they meet in more places."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    yield
-    sys.setswitchinterval(before)
 
 
 class TestEach:

@@ -13,7 +13,7 @@ from coro_sock import SystemResolver
 @pytest.fixture
 def real_starts(emulated: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[None]]:
     """Grows with each real thread that is started for a look-up."""
-    from coro import _real_threads
+    from coro._threads import _real_threads
 
     started: list[None] = []
     start = _real_threads._start_new_thread

@@ -10,12 +10,12 @@ core stand here, and any other name is looked up among the installed distributio
 from typing import TYPE_CHECKING, Any
 
 from coro import oserrors, signal_handler, sync, tb
+from coro._diagnostics._latency import set_latency_warning
+from coro._diagnostics._stderr import print_stderr, write_stderr
+from coro._diagnostics._where import where, where_all
 from coro._failures import set_exception_notifier
-from coro._in_thread import ThreadPool, call_soon_threadsafe, run_in_thread, set_thread_limit
 from coro._inspection import start_inspection, stop_inspection
-from coro._latency import set_latency_warning
 from coro._loop import coro_is_running, event_loop, set_exit, set_print_exit_string
-from coro._parallel import FAILURE, SUCCESS, InParallelError, in_parallel
 from coro._processes import fork, waitpid
 from coro._scheduler import (
     all_threads,
@@ -29,9 +29,10 @@ from coro._scheduler import (
     spawn,
     yield_slice,
 )
-from coro._scope import scope
-from coro._stderr import print_stderr, write_stderr
+from coro._structured._parallel import FAILURE, SUCCESS, InParallelError, in_parallel
+from coro._structured._scope import scope
 from coro._thread_local import ThreadLocal
+from coro._threads._in_thread import ThreadPool, call_soon_threadsafe, run_in_thread, set_thread_limit
 from coro._timeouts import (
     now,
     now_usec,
@@ -41,7 +42,6 @@ from coro._timeouts import (
     timeout,
     with_timeout,
 )
-from coro._where import where, where_all
 from coro.errors import (
     ClosedError,
     DeadCoroutine,

@@ -18,7 +18,7 @@ cdef struct FdWaiter:
     int came
 
 
-cdef struct Descriptor:
+cdef struct DescriptorEntry:
     FdWaiter *first
     FdWaiter *last
     uint32_t generation
@@ -29,13 +29,13 @@ cdef struct Descriptor:
 
 
 cdef class Descriptors:
-    cdef Descriptor *table
+    cdef DescriptorEntry *table
     cdef Py_ssize_t room
     cdef readonly Py_ssize_t waiting     # coroutines in queues, without daemons
     cdef readonly Py_ssize_t registered  # descriptors known to the poller
 
-    cdef Descriptor *get(self, int fd) except NULL
-    cdef Descriptor *find(self, int fd) noexcept
+    cdef DescriptorEntry *get(self, int fd) except NULL
+    cdef DescriptorEntry *find(self, int fd) noexcept
     cdef void enqueue(self, int fd, FdWaiter *waiter) noexcept
     cdef void dequeue(self, FdWaiter *waiter) noexcept
     cdef void reset(self, int fd) noexcept

@@ -26,14 +26,14 @@ cdef enum:
 
 
 cdef class Descriptors:
-    """A table of `Descriptor`, by number."""
+    """A table of `DescriptorEntry`, by number."""
 
     def __dealloc__(self):
         PyMem_Free(self.table)
 
-    cdef Descriptor *get(self, int fd) except NULL:
+    cdef DescriptorEntry *get(self, int fd) except NULL:
         """The entry of `fd`, made if need be. Valid until the next `get`."""
-        cdef Descriptor *table
+        cdef DescriptorEntry *table
         cdef Py_ssize_t room
         if fd < 0:
             raise ClosedError(f"the descriptor is closed (its number is {fd})")
@@ -43,21 +43,21 @@ cdef class Descriptors:
             room = max(FIRST_ROOM, self.room)
             while room <= fd:
                 room *= 2
-            table = <Descriptor *> PyMem_Realloc(self.table, <size_t> room * sizeof(Descriptor))
+            table = <DescriptorEntry *> PyMem_Realloc(self.table, <size_t> room * sizeof(DescriptorEntry))
             if table == NULL:
                 raise MemoryError("no memory for the table of descriptors")
-            memset(table + self.room, 0, <size_t> (room - self.room) * sizeof(Descriptor))
+            memset(table + self.room, 0, <size_t> (room - self.room) * sizeof(DescriptorEntry))
             self.table = table
             self.room = room
         return self.table + fd
 
-    cdef Descriptor *find(self, int fd) noexcept:
+    cdef DescriptorEntry *find(self, int fd) noexcept:
         """The entry of `fd`, or NULL if nothing was ever known of that number."""
         return self.table + fd if 0 <= fd < self.room else NULL
 
     cdef void enqueue(self, int fd, FdWaiter *waiter) noexcept:
         """Append `waiter` to the queue of `fd`, for which `get` has been called."""
-        cdef Descriptor *entry = self.table + fd
+        cdef DescriptorEntry *entry = self.table + fd
         waiter.fd = fd
         waiter.came = 0
         waiter.next = NULL
@@ -71,7 +71,7 @@ cdef class Descriptors:
 
     cdef void dequeue(self, FdWaiter *waiter) noexcept:
         """Take `waiter` out of its queue, if it is in one."""
-        cdef Descriptor *entry
+        cdef DescriptorEntry *entry
         if waiter.fd < 0:
             return
         entry = self.table + waiter.fd
@@ -88,7 +88,7 @@ cdef class Descriptors:
 
     cdef void reset(self, int fd) noexcept:
         """The number has changed hands: nothing known of it holds any more."""
-        cdef Descriptor *entry = self.find(fd)
+        cdef DescriptorEntry *entry = self.find(fd)
         if entry == NULL:
             return
         self.registered -= entry.registered

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-from coro import _inspection, _reports, signal_handler
+from coro import _inspection, signal_handler
+from coro._diagnostics import _reports
 from coro._scheduler import Scheduler, main_scheduler, scheduler, yield_slice
 from coro.errors import DeadCoroutine
 

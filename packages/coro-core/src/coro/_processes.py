@@ -23,8 +23,8 @@ from _thread import RLock
 from collections.abc import Iterator
 from weakref import WeakValueDictionary
 
-from coro._real_threads import RealThreads
 from coro._scheduler import coro, scheduler
+from coro._threads._real_threads import RealThreads
 
 _READ = 1  # coro.interface, which needs more than this, calls it READ
 

@@ -1,8 +1,8 @@
 from cpython.ref cimport PyObject
 from libc.stdint cimport int64_t, uint64_t
 
-from coro._descriptors cimport Descriptor, Descriptors, FdWaiter
-from coro._poller cimport Poller
+from coro._descriptors cimport DescriptorEntry, Descriptors, FdWaiter
+from coro._pollers._poller cimport Poller
 from coro._timers cimport Timer, TimerHeap
 from coro._wait_queue cimport Waiter
 
@@ -29,7 +29,7 @@ cdef class Interrupter(Timer):
 
 
 cdef class Family:
-    """Coroutines whose end and whose failures are somebody's concern. See `coro._scope`."""
+    """Coroutines whose end and whose failures are somebody's concern. See `coro._structured._scope`."""
     cdef readonly set members    # those that have not ended
     cdef coro waiter             # who waits until there are none
 
@@ -130,7 +130,7 @@ cdef class Scheduler:
     cdef int finish(self, coro co) except -1
     cdef int wait_fd(self, int fd, int events, int64_t deadline) except -1
     cdef bint still_the_same(self, int fd, unsigned int generation) except -1
-    cdef int refuse_second(self, Descriptor *entry, int wanted, coro me, int fd) except -1
+    cdef int refuse_second(self, DescriptorEntry *entry, int wanted, coro me, int fd) except -1
     cdef int wake_closed(self, int fd) except -1
     cdef int open_fd(self, int fd) except -1
     cdef int close_fd(self, int fd, bint stays_open) except -1

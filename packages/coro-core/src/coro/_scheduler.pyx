@@ -38,10 +38,10 @@ from cpython.ref cimport Py_DECREF, Py_INCREF, PyObject
 from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 from posix.unistd cimport getpid
 
-from coro._descriptors cimport CLOSED, Descriptor, Descriptors, FdWaiter
+from coro._descriptors cimport CLOSED, DescriptorEntry, Descriptors, FdWaiter
 from coro._duration cimport deadline_after, nanoseconds
 from coro._observer cimport Observer
-from coro._poller cimport HUNG_UP, INTERRUPTED, REGISTERED, UNPOLLABLE, PollEvent
+from coro._pollers._poller cimport HUNG_UP, INTERRUPTED, REGISTERED, UNPOLLABLE, PollEvent
 from coro._timers cimport Timer, TimerHeap, is_set
 from coro.interface.capi cimport (
     CORO_ANNOUNCED, CORO_EXCLUSIVE, CORO_READ, CORO_SCRATCH_SIZE, CORO_TRIED, CORO_WRITE,
@@ -52,7 +52,8 @@ import signal
 import sys
 from types import FunctionType
 
-from coro import _failures, _pollers, _reports
+from coro import _failures, _pollers
+from coro._diagnostics import _reports
 from coro.errors import (
     ClosedError, DeadCoroutine, Interrupted, NotStartedError, ScheduleError, Shutdown,
     SimultaneousError,
@@ -562,7 +563,7 @@ cdef int require_initialized(coro co) except -1:
 
 
 cdef class Family:
-    """Coroutines whose end and whose failures are somebody's concern; see `coro._scope`.
+    """Coroutines whose end and whose failures are somebody's concern; see `coro._structured._scope`.
 
     Whoever fails is handed to the method `_member_failed` of the Python class that derives from
     this, while it still runs. Whoever has ended is a member no more.
@@ -1266,7 +1267,7 @@ cdef class Scheduler:
         """Wake those who wait for what the poller reported."""
         cdef int i, events, taken
         cdef PollEvent *event
-        cdef Descriptor *entry
+        cdef DescriptorEntry *entry
         cdef FdWaiter *waiter
         cdef FdWaiter *following
         for i in range(count):
@@ -1308,7 +1309,7 @@ cdef class Scheduler:
     cdef int wait_fd(self, int fd, int events, int64_t deadline) except -1:
         """See CoroCAPI.wait_fd."""
         cdef coro me = self.runner()
-        cdef Descriptor *entry = self.descriptors.get(fd)
+        cdef DescriptorEntry *entry = self.descriptors.get(fd)
         cdef FdWaiter *waiter = &me.fd_waiter
         cdef int how, woken, wanted = events & (CORO_READ | CORO_WRITE)
         cdef unsigned int generation
@@ -1367,7 +1368,7 @@ cdef class Scheduler:
             self.wake_closed(fd)
             raise
 
-    cdef int refuse_second(self, Descriptor *entry, int wanted, coro me, int fd) except -1:
+    cdef int refuse_second(self, DescriptorEntry *entry, int wanted, coro me, int fd) except -1:
         cdef FdWaiter *waiter = entry.first
         while waiter != NULL:
             if waiter.wanted & wanted:
@@ -1377,7 +1378,7 @@ cdef class Scheduler:
 
     cdef int wake_closed(self, int fd) except -1:
         """The file behind `fd` is gone: forget it and tell those who wait on it."""
-        cdef Descriptor *entry = self.descriptors.find(fd)
+        cdef DescriptorEntry *entry = self.descriptors.find(fd)
         cdef FdWaiter *waiter
         self.descriptors.reset(fd)
         while entry.first != NULL:
@@ -1389,14 +1390,14 @@ cdef class Scheduler:
 
     cdef int open_fd(self, int fd) except -1:
         """See CoroCAPI.open_fd."""
-        cdef Descriptor *entry = self.descriptors.get(fd)
+        cdef DescriptorEntry *entry = self.descriptors.get(fd)
         if entry.registered or entry.first != NULL:
             self.wake_closed(fd)
         return 0
 
     cdef int close_fd(self, int fd, bint stays_open) except -1:
         """See CoroCAPI.close_fd and release_fd."""
-        cdef Descriptor *entry = self.descriptors.find(fd)
+        cdef DescriptorEntry *entry = self.descriptors.find(fd)
         if entry == NULL or not entry.registered:
             return 0
         if not entry.unpollable:

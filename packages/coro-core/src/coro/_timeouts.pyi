@@ -9,10 +9,7 @@ class timeout:
     def __init__(self, seconds: float | None) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool: ...
     @property
     def pending(self) -> bool: ...
@@ -32,10 +29,7 @@ class ScopeLimit(timeout):
 class shield:
     def __enter__(self) -> Self: ...
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None: ...
 
 class Vigil(shield):

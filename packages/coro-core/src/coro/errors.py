@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from coro import oserrors
 
 if TYPE_CHECKING:
-    from coro._waits import Wait
+    from coro._diagnostics._waits import Wait
 
 __all__ = [
     "ClosedError",
@@ -112,7 +112,7 @@ class DeadlockError(RuntimeError):
     who holds it; those who wait in a circle come first.
 
     Attributes:
-        waits: the same as data, a list of `coro._waits.Wait`: coroutine, why, on, since, holders.
+        waits: the same as data, a list of `coro._diagnostics._waits.Wait`: coroutine, why, on, since, holders.
     """
 
     def __init__(self, message: str = "", waits: "Iterable[Wait]" = ()) -> None:

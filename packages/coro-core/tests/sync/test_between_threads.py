@@ -34,11 +34,8 @@ def in_threads(count: int, work: Callable[[int], None]) -> None:
         raise failures[0]
 
 
-@pytest.mark.parametrize("threads", [2, 4, 8])
-def test_a_million_items_through_a_fifo(threads: int) -> None:
-    """Half of the threads push and half pop; each item comes out once."""
-    things: fifo[int] = fifo()
-    share = ITEMS // (threads // 2)
+def pass_through(things: fifo[int], threads: int, share: int) -> None:
+    """Half of the threads push and half pop, `share` items each; each item comes out once."""
     sums = [0] * threads
 
     def work(number: int) -> None:
@@ -50,6 +47,12 @@ def test_a_million_items_through_a_fifo(threads: int) -> None:
 
     in_threads(threads, work)
     assert sum(sums) == (threads // 2) * sum(range(share))
+
+
+@pytest.mark.parametrize("threads", [2, 4, 8])
+def test_a_million_items_through_a_fifo(threads: int) -> None:
+    things: fifo[int] = fifo()
+    pass_through(things, threads, ITEMS // (threads // 2))
     assert len(things) == 0
     assert things.waiting == 0
 
@@ -57,19 +60,7 @@ def test_a_million_items_through_a_fifo(threads: int) -> None:
 @pytest.mark.parametrize("threads", [2, 8])
 def test_a_million_items_through_a_full_fifo(threads: int) -> None:
     """With a limit, both sides wait for each other all the time."""
-    things: fifo[int] = fifo(limit=100)
-    share = ITEMS // 10 // (threads // 2)
-    sums = [0] * threads
-
-    def work(number: int) -> None:
-        if number % 2:
-            for thing in range(share):
-                things.push(thing)
-        else:
-            sums[number] = sum(things.pop() for _ in range(share))
-
-    in_threads(threads, work)
-    assert sum(sums) == (threads // 2) * sum(range(share))
+    pass_through(fifo(limit=100), threads, ITEMS // 10 // (threads // 2))
 
 
 @pytest.mark.parametrize("threads", [2, 4, 8])

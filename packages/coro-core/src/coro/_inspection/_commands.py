@@ -12,7 +12,7 @@ import io
 import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from coro._inspection import _client, _dump, _ps, _top
 from coro._inspection._columns import SORTS
@@ -72,13 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     ps.add_argument("pid", metavar="PID", type=_positive, nargs="?", help="the number of the process")
     _add_table_arguments(ps, sort="id")
-    ps.add_argument(
-        "--interval",
-        metavar="SECONDS",
-        type=_seconds,
-        default=1.0,
-        help="how long to count run times and delays; 0 for not at all (default: %(default)g)",
-    )
+    _add_seconds(ps, "--interval", _seconds, 1.0, "how long to count run times and delays; 0 for not at all")
 
     dump = commands.add_parser(
         "dump",
@@ -96,23 +90,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     top.add_argument("pid", metavar="PID", type=_positive, help="the number of the process")
     _add_table_arguments(top, sort="run")
-    top.add_argument(
-        "--interval",
-        metavar="SECONDS",
-        type=_positive_seconds,
-        default=1.0,
-        help="the time between two screens (default: %(default)g)",
-    )
+    _add_seconds(top, "--interval", _positive_seconds, 1.0, "the time between two screens")
     top.add_argument("--rounds", metavar="N", type=_positive, help="end after that many (default: never)")
 
     for each in (ps, dump, top):
-        each.add_argument(
-            "--patience",
-            metavar="SECONDS",
-            type=_positive_seconds,
-            default=_client.PATIENCE,
-            help="how long to wait for an answer (default: %(default)g)",
-        )
+        _add_seconds(each, "--patience", _positive_seconds, _client.PATIENCE, "how long to wait for an answer")
     return parser
 
 
@@ -125,6 +107,12 @@ def _add_table_arguments(command: argparse.ArgumentParser, sort: str) -> None:
         help=f"the column to sort by, the largest numbers first: {', '.join(SORTS)} (default: %(default)s)",
     )
     command.add_argument("--limit", metavar="N", type=_positive, help="show only the first N coroutines")
+
+
+def _add_seconds(
+    command: argparse.ArgumentParser, name: str, checked: Callable[[str], float], default: float, what: str
+) -> None:
+    command.add_argument(name, metavar="SECONDS", type=checked, default=default, help=f"{what} (default: %(default)g)")
 
 
 def _positive(text: str) -> int:

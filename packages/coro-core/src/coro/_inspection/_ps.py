@@ -20,7 +20,7 @@ def show(pid: int, sort: str, interval: float, limit: int | None, patience: floa
             connection.ask("watch")
             time.sleep(interval)
         process, rows = ask(connection, sort, limit)
-    print("\n".join([*_table.heading(process, rows), "", *_table.lines(rows, sort, width())]))
+    print("\n".join(_table.page(process, rows, sort, width())))
 
 
 def ask(connection: _client.Connection, sort: str, limit: int | None) -> tuple[dict[str, Any], list[Row]]:

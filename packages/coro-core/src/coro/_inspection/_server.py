@@ -30,8 +30,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from coro import _statistics
-from coro._inspection import _address
+from coro._inspection import _address, _statistics
 from coro._inspection._columns import SORTS
 from coro._inspection._snapshot import Snapshots
 from coro._scheduler import Scheduler, scheduler

@@ -21,12 +21,11 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from coro import _statistics
 from coro._capi import PROVIDER
-from coro._inspection import _open_files
+from coro._diagnostics._waits import Wait, text, wait_of
+from coro._inspection import _open_files, _statistics
 from coro._inspection._columns import Row, order
 from coro._scheduler import Scheduler, all_schedulers, all_threads, coro, scheduler
-from coro._waits import Wait, text, wait_of
 
 SLICE = 1_000_000  # ns to work before others get their turn
 FRAMES = 200  # of a stack; what is farther out is left out

@@ -49,6 +49,11 @@ def columns(rows: Sequence[Row]) -> list[Column]:
     ]
 
 
+def page(process: dict[str, Any], rows: Sequence[Row], sort: str, width: int | None) -> list[str]:
+    """What to say of a process, and the table of its coroutines; arguments as for `lines`."""
+    return [*heading(process, rows), "", *lines(rows, sort, width)]
+
+
 def lines(rows: Sequence[Row], sort: str, width: int | None) -> list[str]:
     """A table of coroutines: its heading, and a line for each.
 

@@ -9,6 +9,7 @@ import itertools
 import shutil
 import sys
 import time
+from dataclasses import dataclass, field
 from typing import Any
 
 from coro._inspection import _client, _ps, _table
@@ -36,24 +37,22 @@ def _print_rounds(connection: _client.Connection, sort: str, interval: float, li
             return
         time.sleep(interval)
         process, rows = _ps.ask(connection, sort, limit)
-        text = [*_table.heading(process, rows), "", *_table.lines(rows, sort, None)]
+        text = _table.page(process, rows, sort, None)
         print("\n".join([*([""] * (number > 0)), *text]), flush=True)
 
 
+@dataclass
 class _Screen:
     """What is shown, and how."""
 
-    def __init__(
-        self, connection: _client.Connection, terminal: Terminal, sort: str, interval: float, limit: int | None
-    ) -> None:
-        self.connection = connection
-        self.terminal = terminal
-        self.sort = sort
-        self.interval = interval
-        self.limit = limit
-        self.paused = False
-        self.process: dict[str, Any] = {}
-        self.rows: list[Row] = []
+    connection: _client.Connection
+    terminal: Terminal
+    sort: str
+    interval: float
+    limit: int | None
+    paused: bool = False
+    process: dict[str, Any] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
 
     def run(self, rounds: int | None) -> None:
         """One round after another, until there were `rounds`, or the user quits."""
@@ -102,7 +101,7 @@ class _Screen:
             f"sorted by {self.sort}; s, left, right: another column; p: {'go on' if self.paused else 'pause'}; q: quit"
         )
         if self.process:
-            text = [*_table.heading(self.process, self.rows), "", *_table.lines(self.rows, self.sort, width)]
+            text = _table.page(self.process, self.rows, self.sort, width)
         else:
             text = [f"looking at process {self.connection.pid} ..."]
         body = text[: max(0, height - 1)]

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from coro import _capi
-from coro._real_threads import RealThreads
 from coro._scheduler import scheduler
+from coro._threads._real_threads import RealThreads
 
 __all__ = [
     "EXCLUSIVE",

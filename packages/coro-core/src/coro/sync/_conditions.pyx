@@ -19,7 +19,7 @@ cdef enum:
     WITH_ALL
 
 
-cdef class condition_variable:
+cdef class condition_variable(Waitable):
     """A place to wait until somebody says that there is news.
 
     A wake that finds nobody is forgotten. Coroutines of one OS thread need no lock around it:
@@ -29,12 +29,6 @@ cdef class condition_variable:
 
     def __repr__(self):
         return f"<condition_variable, {len(self)} waiting>"
-
-    def __len__(self):
-        return self.waiters.length
-
-    def __bool__(self):
-        return True
 
     def wait(self):
         """Wait to be woken.
@@ -149,7 +143,7 @@ cdef class condition_variable:
         return woken
 
 
-cdef class event:
+cdef class event(Waitable):
     """Something that happens once: who waits goes on when it has, and who comes later at once.
 
     `len(event)` is how many wait.
@@ -157,12 +151,6 @@ cdef class event:
 
     def __repr__(self):
         return f"<event {'set' if self.happened else 'not set'}, {len(self)} waiting>"
-
-    def __len__(self):
-        return self.waiters.length
-
-    def __bool__(self):
-        return True
 
     def set(self):
         """It has happened: wake all who wait."""

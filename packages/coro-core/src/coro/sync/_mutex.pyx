@@ -8,7 +8,7 @@ from coro.sync._waiting cimport about_to_wait, first_waiter, serve, this_corouti
 from coro.errors import LockError
 
 
-cdef class mutex:
+cdef class mutex(Waitable):
     """A lock that one coroutine holds at a time, as often as it likes.
 
     Those who wait get it in the order in which they came. ``with lock: ...`` holds it for a
@@ -17,12 +17,6 @@ cdef class mutex:
 
     def __repr__(self):
         return f"<mutex {'unlocked' if self.owner is None else f'held by {self.owner!r}'}, {len(self)} waiting>"
-
-    def __len__(self):
-        return self.waiters.length
-
-    def __bool__(self):
-        return True
 
     @property
     def held_by(self):

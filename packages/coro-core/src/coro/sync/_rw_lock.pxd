@@ -1,13 +1,11 @@
 from coro._scheduler cimport coro
-from coro._wait_queue cimport WaitQueue
+from coro.sync._waiting cimport Waitable
 
 
-cdef class rw_lock:
-    cdef object __weakref__
+cdef class rw_lock(Waitable):
     cdef coro writer
     cdef Py_ssize_t depth  # how often the writer has locked it for writing
     cdef dict readers      # how often, by coroutine
-    cdef WaitQueue waiters
 
     cdef bint may_read(self, coro me) except -1
     cdef bint may_write(self, coro me) except -1

@@ -12,7 +12,7 @@ cdef enum:
     WRITE = 1
 
 
-cdef class rw_lock:
+cdef class rw_lock(Waitable):
     """A lock that many hold for reading, or one for writing.
 
     Readers and writers stand in one queue, so neither can starve the other: a reader that
@@ -31,12 +31,6 @@ cdef class rw_lock:
         holders = (f"written by {self.writer!r}" if self.writer is not None else
                    f"read by {len(self.readers)}" if self.readers else "unlocked")
         return f"<rw_lock {holders}, {len(self)} waiting>"
-
-    def __len__(self):
-        return self.waiters.length
-
-    def __bool__(self):
-        return True
 
     @property
     def held_by(self):

@@ -17,7 +17,7 @@ cdef Py_ssize_t amount(str name, Py_ssize_t value) except -1:
     return value
 
 
-cdef class semaphore:
+cdef class semaphore(Waitable):
     """A number of things that coroutines take and bring back.
 
     Those who wait get them in the order in which they came, even if a later one wants fewer.
@@ -46,12 +46,6 @@ cdef class semaphore:
 
     def __int__(self):
         return self.avail
-
-    def __len__(self):
-        return self.waiters.length
-
-    def __bool__(self):
-        return True
 
     def acquire(self, Py_ssize_t value=1):
         """Take `value` of them, waiting until there are so many and those before had theirs.
@@ -111,7 +105,7 @@ cdef class semaphore:
         return 0
 
 
-cdef class inverted_semaphore:
+cdef class inverted_semaphore(Waitable):
     """A count of work under way: who waits for it goes on when it is zero.
 
     Whoever begins calls `acquire`, whoever ends `release`, and neither waits. ``with sem: ...``
@@ -135,12 +129,6 @@ cdef class inverted_semaphore:
 
     def __int__(self):
         return self.value
-
-    def __len__(self):
-        return self.waiters.length
-
-    def __bool__(self):
-        return True
 
     def acquire(self, Py_ssize_t value=1):
         """Add `value`. Never waits.

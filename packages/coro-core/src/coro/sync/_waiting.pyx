@@ -23,6 +23,16 @@ from coro._scheduler cimport DONE, Scheduler, coro, this_scheduler
 from coro._wait_queue cimport Waiter, WaitQueue, dequeue, enqueue
 
 
+cdef class Waitable:
+    """What has one queue: its length is how many wait, and says nothing of whether it is true."""
+
+    def __len__(self):
+        return self.waiters.length
+
+    def __bool__(self):
+        return True
+
+
 cdef bint wait_in(
         WaitQueue *queue, const char *why, object on, Py_ssize_t wanted, int64_t deadline) except -1:
     """Wait in `queue` until served. False if the moment `deadline` came first.

@@ -8,7 +8,7 @@ import contextlib
 import traceback
 from collections.abc import Collection
 
-from coro._reports import describe
+from coro._diagnostics._reports import describe
 from coro._scheduler import all_threads, coro, scheduler
 from coro._timeouts import timeout
 from coro.testing._quiet import wait_all_blocked

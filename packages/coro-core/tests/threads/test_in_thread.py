@@ -1,4 +1,4 @@
-"""Real threads for programs: `coro._in_thread`, and the way in from them."""
+"""Real threads for programs: `coro._threads._in_thread`, and the way in from them."""
 
 import _thread
 import contextlib
@@ -11,34 +11,9 @@ import weakref
 import pytest
 
 import coro
-from coro._in_thread import ThreadPool, call_soon_threadsafe, run_in_thread, set_thread_limit
+from coro._threads._in_thread import ThreadPool, call_soon_threadsafe, run_in_thread, set_thread_limit
 from coro.interface import Scheduler, scheduler
-
-
-class Gate:
-    """A blocking function that tells when it begins, and ends when it is let."""
-
-    def __init__(self, result=None):
-        self.begun = threading.Event()
-        self.open = threading.Event()
-        self.ended = threading.Event()
-        self.result = result
-
-    def __call__(self):
-        self.begun.set()
-        assert self.open.wait(60)
-        self.ended.set()
-        return self.result
-
-
-def until(event):
-    while not event.is_set():
-        coro.yield_slice()
-
-
-def until_waiting(co):
-    while co.waiting is None:
-        coro.yield_slice()
+from waiting import Gate, until, until_waiting
 
 
 @pytest.fixture
@@ -253,7 +228,7 @@ class TestPool:
         def refuse(*args):
             raise RuntimeError("can't start new thread")
 
-        monkeypatch.setattr("coro._real_threads._start_new_thread", refuse)
+        monkeypatch.setattr("coro._threads._real_threads._start_new_thread", refuse)
         with pytest.raises(RuntimeError, match="can't start"):
             pool.run(list)
 
@@ -273,7 +248,7 @@ class TestPool:
     def test_fork(self, run):
         run("""
             import os, threading, coro
-            from coro._in_thread import ThreadPool, run_in_thread
+            from coro._threads._in_thread import ThreadPool, run_in_thread
 
             pool, begun, go = ThreadPool(1), threading.Event(), threading.Event()
             co = coro.spawn(pool.run, lambda: (begun.set(), go.wait()))
@@ -396,7 +371,7 @@ class TestCallSoonThreadsafe:
     def test_without_a_scheduler_in_the_main_thread(self, run):
         out = run("""
             import threading, coro
-            from coro._in_thread import call_soon_threadsafe
+            from coro._threads._in_thread import call_soon_threadsafe
 
             def other():
                 try:

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 import coro
-from coro._where import where, where_all
+from coro._diagnostics._where import where, where_all
 from coro.interface import scheduler
 
 
@@ -14,7 +14,7 @@ def drink():
     scheduler().wait("tea")
 
 
-DRINK = f"[tests/test_where.py drink|{drink.__code__.co_firstlineno + 1}]"
+DRINK = f"[diagnostics/test_where.py drink|{drink.__code__.co_firstlineno + 1}]"
 
 
 @contextlib.contextmanager
@@ -36,10 +36,12 @@ def test_where_the_caller_stands():
     def ask():
         return where(coro.current())
 
-    assert ask().startswith(f"[tests/test_where.py ask|{ask.__code__.co_firstlineno + 1}] [tests/test_where.py test_")
+    assert ask().startswith(
+        f"[diagnostics/test_where.py ask|{ask.__code__.co_firstlineno + 1}] [diagnostics/test_where.py test_"
+    )
     co = coro.spawn(ask)
     co.join()
-    assert co.result() == f"[tests/test_where.py ask|{ask.__code__.co_firstlineno + 1}]"
+    assert co.result() == f"[diagnostics/test_where.py ask|{ask.__code__.co_firstlineno + 1}]"
 
 
 def test_where_nobody_stands():
@@ -88,5 +90,5 @@ def test_those_of_another_thread():
     thread.join()
     assert places["there"] == DRINK
     (main,) = [place for name, place in places.items() if name.startswith("main of")]
-    assert "[tests/test_where.py program|" in main
+    assert "[diagnostics/test_where.py program|" in main
     del places

@@ -139,18 +139,14 @@ def test_functions_that_call_each_other() -> None:
     assert stats(profile, "even").wall == stats(profile, "even").own_wall + stats(profile, "odd").own_wall
 
 
+@pytest.mark.usefixtures("deep_recursion")
 def test_deep_recursion_is_a_deep_stack() -> None:
     def down(n: int) -> None:
         if n:
             down(n - 1)
 
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(20_000)
-    try:
-        with profiler.start() as profile:
-            down(10_000)
-    finally:
-        sys.setrecursionlimit(before)
+    with profiler.start() as profile:
+        down(10_000)
     assert (calls(profile, "down"), stats(profile, "down").primitive_calls) == (10_001, 1)
     assert profile.collapsed()
 

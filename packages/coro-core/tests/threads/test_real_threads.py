@@ -1,9 +1,7 @@
-"""Blocking functions in real threads: `coro._real_threads`."""
+"""Blocking functions in real threads: `coro._threads._real_threads`."""
 
 import contextvars
-import gc
 import os
-import sys
 import threading
 import time
 import weakref
@@ -14,22 +12,7 @@ from hypothesis import strategies as st
 
 import coro
 from coro.interface import RealThreads, scheduler
-
-
-class Gate:
-    """A blocking function that tells when it begins, and ends when it is let."""
-
-    def __init__(self, result=None):
-        self.begun = threading.Event()
-        self.open = threading.Event()
-        self.ended = threading.Event()
-        self.result = result
-
-    def __call__(self):
-        self.begun.set()
-        assert self.open.wait(60)
-        self.ended.set()
-        return self.result
+from waiting import Gate, until, until_waiting
 
 
 @pytest.fixture
@@ -39,29 +22,17 @@ def threads():
     until_idle(made)
 
 
-@pytest.fixture
-def quick_switches():
-    """Threads take turns often, so that they meet in more places."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
-
-
 def until_idle(threads):
     while threads.running:
         coro.yield_slice()
 
 
-def until(event):
-    """Waits for a thread's event, while coroutines run."""
-    while not event.is_set():
-        coro.yield_slice()
-
-
-def until_waiting(co):
-    while co.waiting is None:
-        coro.yield_slice()
+def occupied():
+    """One thread, which works until a gate opens; the gate; the coroutine that waits for it."""
+    threads, gate = RealThreads(1), Gate()
+    first = coro.spawn(threads.call, "test", gate)
+    until(gate.begun)
+    return threads, gate, first
 
 
 class TestACall:
@@ -113,7 +84,7 @@ class TestACall:
         with pytest.raises(kind):
             threads.call("test", fail)
 
-    def test_leaves_no_cycle_of_references(self, threads):
+    def test_leaves_no_cycle_of_references(self, threads, no_collector):
         class Thing:
             pass
 
@@ -126,13 +97,9 @@ class TestACall:
                 threads.call("test", fail, thing)
             return weakref.ref(thing)
 
-        gc.disable()
-        try:
-            reference = scenario()
-            until_idle(threads)
-            assert reference() is None
-        finally:
-            gc.enable()
+        reference = scenario()
+        until_idle(threads)
+        assert reference() is None
 
     def test_leaves_its_arguments_and_its_result_to_the_caller_s_thread(self, threads, quick_switches):
         class Thing:
@@ -205,10 +172,8 @@ class TestTheLimit:
         assert [co.result() for co in calls] == list(range(5))
 
     def test_holds_the_first_back_least(self):
-        threads, order = RealThreads(1), []
-        gate = Gate()
-        first = coro.spawn(threads.call, "test", gate)
-        until(gate.begun)
+        threads, gate, first = occupied()
+        order = []
         calls = [coro.spawn(threads.call, "test", order.append, number) for number in range(20)]
         until_waiting(calls[-1])
         gate.open.set()
@@ -218,10 +183,7 @@ class TestTheLimit:
         until_idle(threads)
 
     def test_one_thread_takes_one_job_after_another_and_ends(self):
-        threads = RealThreads(1)
-        gate = Gate()
-        first = coro.spawn(threads.call, "test", gate)
-        until(gate.begun)
+        threads, gate, first = occupied()
         calls = [coro.spawn(threads.call, "test", threading.get_native_id) for _ in range(5)]
         until_waiting(calls[-1])
         gate.open.set()
@@ -277,10 +239,8 @@ class TestAnInterrupt:
         until_idle(threads)
 
     def test_takes_a_job_that_has_not_begun_out_of_the_queue(self):
-        threads, ran = RealThreads(1), []
-        gate = Gate()
-        first = coro.spawn(threads.call, "test", gate)
-        until(gate.begun)
+        threads, gate, first = occupied()
+        ran = []
         calls = [coro.spawn(threads.call, "test", ran.append, number) for number in range(3)]
         until_waiting(calls[-1])
         calls[1].shutdown()
@@ -293,10 +253,7 @@ class TestAnInterrupt:
         until_idle(threads)
 
     def test_of_thousands_takes_little_time(self):
-        threads = RealThreads(1)
-        gate = Gate()
-        first = coro.spawn(threads.call, "test", gate)
-        until(gate.begun)
+        threads, gate, first = occupied()
         calls = [coro.spawn(threads.call, "test", int) for _ in range(20_000)]
         until_waiting(calls[-1])
         assert threads.queued == 20_000

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 import coro
-from coro import _statistics
+from coro._inspection import _statistics
 from coro.interface import scheduler
 
 
@@ -166,7 +166,7 @@ class TestWatching:
         assert (
             run("""
                 import os, coro
-                from coro import _statistics
+                from coro._inspection import _statistics
                 from coro._inspection import _server
                 _statistics.watch()
                 child = os.fork()

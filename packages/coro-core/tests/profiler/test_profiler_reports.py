@@ -215,14 +215,10 @@ def test_collapsed_stacks_are_all_the_time(profile: Profile) -> None:
     assert waits[0].startswith("branch (")
 
 
+@pytest.mark.usefixtures("deep_recursion")
 def test_a_deep_stack_is_cut(tmp_path: Path) -> None:
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(5_000)
-    try:
-        with profiler.start() as profile:
-            recursive(3_000)
-    finally:
-        sys.setrecursionlimit(before)
+    with profiler.start() as profile:
+        recursive(3_000)
     for line in profile.collapsed().splitlines():
         assert line.count(";") < _flame.HIGHEST
     assert max(box.level for box in _flame.boxes(profile._analysis, "wall")) <= _flame.HIGHEST

@@ -36,9 +36,9 @@ from types import FrameType
 from typing import Any
 
 from coro import _failures
+from coro._diagnostics._stderr import print_stderr_for
+from coro._diagnostics._waits import brief
 from coro._scheduler import Scheduler, all_schedulers, all_threads, bystanders, coro
-from coro._stderr import print_stderr_for
-from coro._waits import brief
 from coro.tb import stack_string
 
 Notifier = Callable[[coro, float, str], object]

@@ -20,7 +20,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from posix.unistd cimport close as c_close
 
 from coro._descriptors cimport Descriptors
-from coro._poller cimport (
+from coro._pollers._poller cimport (
     EVENTS_ROOM, HUNG_UP, INTERRUPTED, REGISTERED, UNKNOWN, UNPOLLABLE, Poller, system_error,
 )
 from coro.interface.capi cimport CORO_READ, CORO_WRITE

@@ -6,8 +6,8 @@ import time
 import pytest
 
 import coro
-from coro import _reports
-from coro._waits import LONGEST, Wait, text, wait_of
+from coro._diagnostics import _reports
+from coro._diagnostics._waits import LONGEST, Wait, text, wait_of
 from coro.interface import READ, scheduler
 from coro.sync import mutex, rw_lock
 from coro.testing import virtual_clock
@@ -18,6 +18,17 @@ def dead_end():
     with pytest.raises(coro.DeadlockError) as info:
         scheduler().wait("the dead end")
     return info.value
+
+
+def wait_for_alarm(handler):
+    """Wait for nothing but a signal, whose handler makes the wait end with "rang"."""
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+        assert coro.sleep_relative(float("inf")) == "rang"
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def end(*coroutines):
@@ -97,13 +108,7 @@ class TestDeadlock:
 
     def test_not_while_a_signal_is_handled(self):
         main = coro.current()
-        before = signal.signal(signal.SIGALRM, lambda *_: main.schedule("rang"))
-        try:
-            signal.setitimer(signal.ITIMER_REAL, 0.01)
-            assert coro.sleep_relative(float("inf")) == "rang"
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
+        wait_for_alarm(lambda *_: main.schedule("rang"))
 
     def test_not_while_there_is_another_thread(self):
         import threading
@@ -182,13 +187,7 @@ class TestDeadlock:
                 main.schedule("rang")
 
         main = coro.current()
-        before = signal.signal(signal.SIGALRM, Handler())
-        try:
-            signal.setitimer(signal.ITIMER_REAL, 0.01)
-            assert coro.sleep_relative(float("inf")) == "rang"
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
+        wait_for_alarm(Handler())
 
 
 class TestCircles:

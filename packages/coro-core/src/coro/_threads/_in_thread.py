@@ -14,8 +14,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, cast
 
-from coro._real_threads import RealThreads
 from coro._scheduler import coro, current, main_scheduler, scheduler
+from coro._threads._real_threads import RealThreads
 from coro.errors import DeadCoroutine, ScheduleError
 
 P = ParamSpec("P")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from coro._scheduler import coro
-from coro._scope import scope
+from coro._structured._scope import scope
 
 Call = tuple[Callable[..., Any], Sequence[Any]]
 

@@ -12,8 +12,8 @@ from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from libc.errno cimport EBADF, EINTR, errno
 from libc.stdint cimport int64_t, uint32_t
 
-from coro._descriptors cimport Descriptor, FdWaiter
-from coro._poller cimport EVENTS_ROOM, HUNG_UP, INTERRUPTED, REGISTERED, Poller, system_error
+from coro._descriptors cimport DescriptorEntry, FdWaiter
+from coro._pollers._poller cimport EVENTS_ROOM, HUNG_UP, INTERRUPTED, REGISTERED, Poller, system_error
 from coro.interface.capi cimport CORO_READ, CORO_WRITE
 
 from coro.errors import ClosedError
@@ -86,7 +86,7 @@ cdef class PollPoller(Poller):
 
     cdef int collect(self) except -1:
         """Fill the list: the pipe that wakes us, then each descriptor waited on."""
-        cdef Descriptor *entry
+        cdef DescriptorEntry *entry
         cdef FdWaiter *waiter
         cdef pollfd *list
         cdef short events

@@ -18,8 +18,16 @@ from pathlib import Path
 import pytest
 
 import coro
-from coro import _statistics
-from coro._inspection import _address, _client, _columns, _server, served, start_inspection, stop_inspection
+from coro._inspection import (
+    _address,
+    _client,
+    _columns,
+    _server,
+    _statistics,
+    served,
+    start_inspection,
+    stop_inspection,
+)
 from coro.interface import RealThreads, scheduler
 
 THREADS = RealThreads(8)

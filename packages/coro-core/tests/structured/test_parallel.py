@@ -1,6 +1,5 @@
-"""Several calls at once: `coro._parallel`."""
+"""Several calls at once: `coro._structured._parallel`."""
 
-import gc
 import traceback
 import weakref
 
@@ -9,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import coro
-from coro._parallel import FAILURE, SUCCESS, InParallelError, in_parallel
+from coro._structured._parallel import FAILURE, SUCCESS, InParallelError, in_parallel
 from coro.testing import virtual_clock
 
 
@@ -95,7 +94,7 @@ class TestFailures:
             in_parallel([(after, (1, kind)), (after, (1000, "late"))])
         assert coro.now() - before == 10**9
 
-    def test_no_reference_stays(self):
+    def test_no_reference_stays(self, no_collector):
         class Thing:
             pass
 
@@ -104,15 +103,10 @@ class TestFailures:
 
         thing = Thing()
         reference = weakref.ref(thing)
-        gc.collect()
-        gc.disable()
-        try:
-            with pytest.raises(InParallelError):
-                in_parallel([(fail, (thing,)), (list, ())])
-            del thing
-            assert reference() is None
-        finally:
-            gc.enable()
+        with pytest.raises(InParallelError):
+            in_parallel([(fail, (thing,)), (list, ())])
+        del thing
+        assert reference() is None
 
 
 class TestInterrupts:

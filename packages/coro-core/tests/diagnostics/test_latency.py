@@ -14,8 +14,8 @@ import time
 import pytest
 
 import coro
-from coro import _latency
-from coro._latency import (
+from coro._diagnostics import _latency
+from coro._diagnostics._latency import (
     BURST,
     LONGEST_GAP,
     REFILL,
@@ -24,7 +24,7 @@ from coro._latency import (
     _Watchdog,
     set_latency_warning,
 )
-from coro._latency import NS_PER_SECOND as SECOND
+from coro._diagnostics._latency import NS_PER_SECOND as SECOND
 from coro._scheduler import bystanders
 from coro.interface import scheduler
 
@@ -158,7 +158,7 @@ class TestTelling:
         co.join()
         seconds, where = log.of(co)[0]
         assert SHORT <= seconds < PATIENCE
-        assert f"[tests/test_latency.py compute|{compute.__code__.co_firstlineno + 1}]" in where
+        assert f"[diagnostics/test_latency.py compute|{compute.__code__.co_firstlineno + 1}]" in where
 
     def test_while_it_blocks_its_thread(self, log):
         """A function in C that lets go of the GIL: here one that reads from a pipe."""
@@ -169,7 +169,7 @@ class TestTelling:
 
         def tell(co, seconds, where):
             log(co, seconds, where)
-            if where.startswith("[tests/test_latency.py block|"):
+            if where.startswith("[diagnostics/test_latency.py block|"):
                 os.write(writer, b"told")
 
         set_latency_warning(SHORT, tell)
@@ -178,7 +178,7 @@ class TestTelling:
         os.close(reader)
         os.close(writer)
         assert co.result().startswith(b"told")
-        assert log.of(co)[0][1] == f"[tests/test_latency.py block|{block.__code__.co_firstlineno + 1}]"
+        assert log.of(co)[0][1] == f"[diagnostics/test_latency.py block|{block.__code__.co_firstlineno + 1}]"
 
     def test_of_main_when_others_wait(self, log, parked):
         parked()
@@ -256,7 +256,7 @@ class TestTelling:
     def test_of_one_whose_name_raises(self, start):
         program = start("""
             import sys, time, coro
-            from coro import _latency
+            from coro._diagnostics import _latency
 
             class Nameless(coro.coro):
                 def get_name(self):
@@ -281,7 +281,7 @@ class TestTelling:
     def test_on_stderr(self, start):
         program = start("""
             import coro
-            from coro import _latency
+            from coro._diagnostics import _latency
 
             def encode():
                 while not _latency._watchdog.rate._due:
@@ -306,7 +306,7 @@ class TestTelling:
         """It is told of, and the watch goes on."""
         program = start("""
             import coro
-            from coro._latency import set_latency_warning
+            from coro._diagnostics._latency import set_latency_warning
 
             told = []
 
@@ -381,7 +381,7 @@ class TestSeldom:
     def test_what_was_left_out_is_counted_in_the_next_report(self, start):
         program = start("""
             import time, coro
-            from coro import _latency
+            from coro._diagnostics import _latency
 
             _latency.set_latency_warning(3600)
             watchdog = _latency._watchdog
@@ -416,7 +416,7 @@ class TestDeadEnds:
         """While it begins and while it ends: with threads that take turns as often as they can."""
         run("""
             import sys, coro
-            from coro._latency import set_latency_warning
+            from coro._diagnostics._latency import set_latency_warning
             from coro.interface import scheduler
 
             sys.setswitchinterval(1e-6)
@@ -434,8 +434,8 @@ class TestForkAndExit:
     def test_a_child_is_watched_too(self, run):
         out = run("""
             import os, warnings, coro
-            from coro import _latency
-            from coro._latency import set_latency_warning
+            from coro._diagnostics import _latency
+            from coro._diagnostics._latency import set_latency_warning
             from coro._scheduler import bystanders
             from coro.interface import scheduler
 
@@ -466,7 +466,7 @@ class TestForkAndExit:
     def test_a_child_is_not_watched_if_the_parent_is_not(self, run):
         run("""
             import os, coro
-            from coro._latency import set_latency_warning
+            from coro._diagnostics._latency import set_latency_warning
 
             child = os.fork()
             if not child:
@@ -479,7 +479,7 @@ class TestForkAndExit:
     def test_a_program_ends_while_it_is_watched(self, start):
         program = start("""
             import coro
-            from coro._latency import set_latency_warning
+            from coro._diagnostics._latency import set_latency_warning
             set_latency_warning(0.001)
             coro.spawn(coro.sleep_relative, 0).join()
         """)
@@ -490,7 +490,7 @@ class TestForkAndExit:
         for _ in range(5):
             program = start("""
                 import coro
-                from coro import _latency
+                from coro._diagnostics import _latency
                 _latency.BURST = 10**9
                 _latency.LONGEST_GAP = 1
                 _latency.set_latency_warning(0.0001)
@@ -507,7 +507,7 @@ class TestForkAndExit:
     def test_a_program_ends_though_the_notifier_hangs(self, start):
         program = start("""
             import time, coro
-            from coro._latency import set_latency_warning
+            from coro._diagnostics._latency import set_latency_warning
 
             told = []
 

@@ -9,8 +9,8 @@ import time
 import pytest
 
 import coro
+from coro._diagnostics._stderr import print_stderr, write_stderr
 from coro._scheduler import all_schedulers
-from coro._stderr import print_stderr, write_stderr
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ class TestPrint:
     def test_lines_of_several_threads_stay_whole(self, start):
         program = start("""
             import threading, coro
-            from coro._stderr import print_stderr
+            from coro._diagnostics._stderr import print_stderr
 
             def tell(letter):
                 for _ in range(200):

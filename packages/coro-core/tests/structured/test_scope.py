@@ -1,6 +1,5 @@
-"""Scopes and shields: `coro._scope`, and `shield` of `coro._timeouts`."""
+"""Scopes and shields: `coro._structured._scope`, and `shield` of `coro._timeouts`."""
 
-import gc
 import threading
 import weakref
 
@@ -9,10 +8,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import coro
-from coro._scope import scope
+from coro._structured._scope import scope
 from coro._timeouts import shield
 from coro.interface import scheduler
 from coro.testing import virtual_clock
+from waiting import spawn_waiting
 
 SECOND = 10**9
 
@@ -115,9 +115,7 @@ class TestTheEnd:
                 group.spawn(scheduler().wait)
 
         scopes = []
-        co = coro.spawn(body)
-        while co.waiting is None:
-            coro.yield_slice()
+        co = spawn_waiting(body)
         assert co.waiting == ("scope", scopes[0])
         assert repr(scopes.pop()) == "<scope: 1 coroutines>"
         co.shutdown()
@@ -300,7 +298,7 @@ class TestFailures:
             group.spawn(coro.sleep_relative, 3)
         assert isinstance(co.failure, kind)
 
-    def test_no_reference_stays(self, virtual):
+    def test_no_reference_stays(self, virtual, no_collector):
         class Thing:
             pass
 
@@ -309,21 +307,16 @@ class TestFailures:
 
         thing = Thing()
         reference = weakref.ref(thing)
-        gc.collect()
-        gc.disable()
         try:
-            try:
-                with scope(timeout=50) as group:
-                    group.spawn(fail, thing)
-                    scheduler().wait()
-            except* Failed:
-                pass
-            group = weakref.ref(group)
-            del thing
-            assert reference() is None
-            assert group() is None
-        finally:
-            gc.enable()
+            with scope(timeout=50) as group:
+                group.spawn(fail, thing)
+                scheduler().wait()
+        except* Failed:
+            pass
+        group = weakref.ref(group)
+        del thing
+        assert reference() is None
+        assert group() is None
 
     def test_those_that_survive_being_shut_down_are_awaited(self, virtual):
         ends = []
@@ -1017,7 +1010,7 @@ class TestFork:
     def test_in_the_body(self, run):
         out = run("""
             import os, sys, coro
-            from coro._scope import scope
+            from coro._structured._scope import scope
 
             with scope() as group:
                 co = group.spawn(coro.sleep_relative, 0.01)
@@ -1037,7 +1030,7 @@ class TestFork:
     def test_in_one_of_its_coroutines(self, start):
         program = start("""
             import os, sys, coro
-            from coro._scope import scope
+            from coro._structured._scope import scope
 
             def forks():
                 child = os.fork()

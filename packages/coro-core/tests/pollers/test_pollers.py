@@ -16,6 +16,7 @@ import pytest
 import coro
 from coro._pollers import ENVIRONMENT_VARIABLE, poller_class
 from coro.interface import READ, WRITE, Poller, scheduler
+from waiting import spawn_waiting
 
 POLLERS = ["epoll", "poll"] if sys.platform == "linux" else ["poll"]
 
@@ -37,13 +38,6 @@ def on_poller(request, in_thread, monkeypatch):
 
 def wait(fd, events, timeout=None):
     return scheduler().wait_for_descriptor(fd, events, timeout)
-
-
-def spawn_waiting(*arguments):
-    co = coro.spawn(wait, *arguments)
-    while co.waiting is None and not co.dead:
-        coro.yield_slice()
-    return co
 
 
 @contextlib.contextmanager
@@ -83,7 +77,7 @@ class TestReadiness:
         @on_poller
         def scenario():
             with pair() as (ours, theirs):
-                reader = spawn_waiting(ours.fileno(), READ)
+                reader = spawn_waiting(wait, ours.fileno(), READ)
                 theirs.send(b"x")
                 reader.join()
                 assert reader.result() == READ
@@ -93,7 +87,7 @@ class TestReadiness:
         def scenario():
             with pair() as (ours, theirs):
                 fill(ours)
-                writer = spawn_waiting(ours.fileno(), WRITE)
+                writer = spawn_waiting(wait, ours.fileno(), WRITE)
                 assert not writer.dead
                 drain(theirs)
                 writer.join()
@@ -113,7 +107,7 @@ class TestReadiness:
         def scenario():
             with pair() as (ours, theirs):
                 for n in range(50):
-                    reader = spawn_waiting(ours.fileno(), READ)
+                    reader = spawn_waiting(wait, ours.fileno(), READ)
                     theirs.send(bytes([n]))
                     reader.join()
                     assert ours.recv(10) == bytes([n])
@@ -124,9 +118,9 @@ class TestReadiness:
         def scenario():
             with pair() as (ours, theirs):
                 fill(ours)
-                reader = spawn_waiting(ours.fileno(), READ)
-                writer = spawn_waiting(ours.fileno(), WRITE)
-                either = spawn_waiting(ours.fileno(), READ | WRITE)
+                reader = spawn_waiting(wait, ours.fileno(), READ)
+                writer = spawn_waiting(wait, ours.fileno(), WRITE)
+                either = spawn_waiting(wait, ours.fileno(), READ | WRITE)
                 theirs.send(b"x")
                 reader.join()
                 either.join()
@@ -143,7 +137,7 @@ class TestReadiness:
         def scenario():
             with pair() as (ours, theirs):
                 fill(ours)
-                waiter = spawn_waiting(ours.fileno(), events)
+                waiter = spawn_waiting(wait, ours.fileno(), events)
                 theirs.close()
                 waiter.join()
                 assert waiter.result() == events
@@ -153,7 +147,7 @@ class TestReadiness:
         @on_poller
         def scenario():
             with pair() as (ours, theirs):
-                reader = spawn_waiting(ours.fileno(), READ)
+                reader = spawn_waiting(wait, ours.fileno(), READ)
                 theirs.shutdown(socket.SHUT_WR)
                 reader.join()
                 assert ours.recv(1) == b""
@@ -166,7 +160,7 @@ class TestReadiness:
             with contextlib.suppress(BlockingIOError):
                 while True:
                     os.write(writer, bytes(65536))
-            waiter = spawn_waiting(writer, WRITE)
+            waiter = spawn_waiting(wait, writer, WRITE)
             os.close(reader)
             waiter.join()
             assert waiter.result() == WRITE
@@ -178,7 +172,7 @@ class TestReadiness:
         @on_poller
         def scenario():
             pipes = [os.pipe() for _ in range(600)]
-            readers = [spawn_waiting(reader, READ) for reader, _ in pipes]
+            readers = [spawn_waiting(wait, reader, READ) for reader, _ in pipes]
             for _, writer in pipes:
                 os.write(writer, b"x")
             for co in readers:
@@ -204,7 +198,7 @@ class TestReadiness:
             busy = [coro.spawn(again_and_again, reader) for reader, _ in pipes]
             coro.yield_slice()
             with pair() as (ours, theirs):
-                reader = spawn_waiting(ours.fileno(), READ)
+                reader = spawn_waiting(wait, ours.fileno(), READ)
                 theirs.send(b"x")
                 reader.join()
             stop.append(True)
@@ -221,7 +215,7 @@ class TestNumbers:
         @on_poller
         def scenario():
             with pair() as (ours, _):
-                waiters = [spawn_waiting(ours.fileno(), READ) for _ in range(2)]
+                waiters = [spawn_waiting(wait, ours.fileno(), READ) for _ in range(2)]
                 scheduler().forget_descriptor(ours.fileno(), False)
                 number = ours.detach()
                 os.close(number)
@@ -249,7 +243,7 @@ class TestNumbers:
                 assert wait(number, READ, 0) == 0
                 scheduler().forget_descriptor(number, False)
                 os.dup2(second.fileno(), number)
-                waiter = spawn_waiting(number, READ)
+                waiter = spawn_waiting(wait, number, READ)
                 second_end.send(b"x")
                 waiter.join()
                 assert waiter.result() == READ

@@ -1,14 +1,14 @@
 """Words about coroutines: what one is doing, and why nothing can go on.
 
 What belongs here: text made from the public state of coroutines, when somebody asks. What one
-waits for is found in `coro._waits`.
+waits for is found in `coro._diagnostics._waits`.
 """
 
 import signal
 import time
 from typing import Any
 
-from coro._waits import Wait, brief, inside_a_text, wait_of
+from coro._diagnostics._waits import Wait, brief, inside_a_text, wait_of
 from coro.errors import DeadlockError
 
 NS_PER_SECOND = 1_000_000_000

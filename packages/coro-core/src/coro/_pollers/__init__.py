@@ -19,11 +19,11 @@ def poller_class() -> Any:
     forced = os.environ.get(ENVIRONMENT_VARIABLE, "")
     match forced or ("epoll" if sys.platform == "linux" else "poll"):
         case "epoll" if sys.platform == "linux":
-            from coro._epoll import EpollPoller
+            from coro._pollers._epoll import EpollPoller
 
             return EpollPoller
         case "poll":
-            from coro._poll import PollPoller
+            from coro._pollers._poll import PollPoller
 
             return PollPoller
     known = "'epoll' or 'poll'" if sys.platform == "linux" else "'poll'"

@@ -1,7 +1,7 @@
 """How long coroutines run, and how long they wait for their turn.
 
 What belongs here: the observer that adds this up while somebody wants to know, and what it
-has found. Who asks, and what is shown, is `coro._inspection`'s.
+has found. Who asks is in `_server`, what is shown in `_snapshot`.
 
 Nothing is counted before the first asker and after the last one, so the numbers tell of the
 time since the first began to watch. All who ask see the same numbers; differences between two
