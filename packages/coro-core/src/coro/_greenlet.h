@@ -5,6 +5,8 @@
 #include <Python.h>
 #include <greenlet/greenlet.h>
 
+#include "_platform.h"
+
 /* 0, or -1 and ImportError. */
 static int
 coro_greenlet_import(void)
@@ -48,22 +50,13 @@ coro_greenlet_end_in(PyObject *target)
     return failed;
 }
 
-/* Fetch into the cache what a switch to `greenlet` begins with: the object itself, and once that
- * is there, what it points to. */
-static inline void
-coro_greenlet_prefetch(PyObject *greenlet)
-{
-    __builtin_prefetch(greenlet);
-}
-
+/* Have fetched what a switch to `greenlet` begins with; the object itself is there already. */
 static inline void
 coro_greenlet_prefetch_state(PyObject *greenlet)
 {
     const char *state = (const char *)((PyGreenlet *)greenlet)->pimpl;
-    __builtin_prefetch(state);
-    __builtin_prefetch(state + 64);
-    __builtin_prefetch(state + 128);
-    __builtin_prefetch(state + 192);
+    coro_prefetch(state);
+    coro_prefetch(state + 128);
 }
 
 #endif /* CORO_GREENLET_H */

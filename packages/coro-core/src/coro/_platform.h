@@ -45,6 +45,18 @@ coro_clock_tick(void)
 #endif
 }
 
+/* Let the processor fetch two lines of its cache (128 bytes), while it goes on with other things.
+ * Tens of thousands of coroutines and their stacks are in no cache, and where each is, only the one
+ * before says: so those that come next are fetched ahead. Any address will do. */
+static inline void
+coro_prefetch(const void *memory)
+{
+#ifdef __GNUC__
+    __builtin_prefetch(memory);
+    __builtin_prefetch((const char *)memory + 64);
+#endif
+}
+
 /* Milliseconds for poll(2) and epoll_wait(2): rounded up, so that a timer is due
  * when they return; negative means without end. */
 static inline int

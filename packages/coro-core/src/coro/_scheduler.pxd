@@ -59,7 +59,7 @@ cdef class coro(Timer):
     cdef bint is_daemon
     cdef object held             # as `thrown`, of a kind that a shield holds back
     # What its beginning and its end touch.
-    cdef readonly object id
+    cdef readonly int64_t id
     cdef object function, args, kwargs, context
     cdef object value, exception  # how it ended
     cdef object label            # str, or None for the name of the function

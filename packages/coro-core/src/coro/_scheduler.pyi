@@ -1,10 +1,10 @@
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any
 
 from coro._observer import Observer
 
-all_threads: dict[int, coro]
+all_threads: Mapping[int, coro]
 bystanders: set[int]
 
 class coro:

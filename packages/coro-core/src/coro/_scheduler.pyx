@@ -42,6 +42,7 @@ from coro._descriptors cimport CLOSED, DescriptorEntry, Descriptors, FdWaiter
 from coro._duration cimport deadline_after, nanoseconds
 from coro._observer cimport Observer
 from coro._pollers._poller cimport HUNG_UP, INTERRUPTED, REGISTERED, UNPOLLABLE, PollEvent
+from coro._registry cimport Registry
 from coro._timers cimport Timer, TimerHeap, is_set
 from coro.interface.capi cimport (
     CORO_ANNOUNCED, CORO_EXCLUSIVE, CORO_READ, CORO_SCRATCH_SIZE, CORO_TRIED, CORO_WRITE,
@@ -66,12 +67,12 @@ cdef extern from "_greenlet.h":
     object coro_greenlet_current()
     int coro_greenlet_switch(PyObject *target) noexcept
     int coro_greenlet_end_in(PyObject *target) except -1
-    void coro_greenlet_prefetch(PyObject *greenlet) noexcept
     void coro_greenlet_prefetch_state(PyObject *greenlet) noexcept
 
 cdef extern from "_platform.h":
     int64_t coro_clock_ns()
     int64_t coro_clock_tick()
+    void coro_prefetch(const void *memory) noexcept
 
 cdef extern from "Python.h":
     PyObject *call "PyObject_Call"(PyObject *function, PyObject *args, PyObject *kwargs)
@@ -128,14 +129,12 @@ cdef extern from *:
 
     #define pending_exception() (-1)
 
-    #define coro_prefetch(object) (__builtin_prefetch(object), __builtin_prefetch((char *)(object) + 64))
     """
     PyObject *coro_tls_scheduler
     int coro_finalizing()
     bint coro_context_exists() noexcept
     bint coro_context_is_used() except -1
     void coro_context_drop() noexcept
-    void coro_prefetch(PyObject *) noexcept
     int pending_exception() except -1  # raises what a C function left behind
 
 cdef enum:
@@ -146,7 +145,7 @@ cdef enum:
 
 coro_greenlet_import()
 
-all_threads = {}
+all_threads = Registry()
 """The coroutines that were started and have not ended, by id."""
 
 bystanders = set()
@@ -157,7 +156,7 @@ cdef int64_t coroutines_alive = 0
 cdef int selfishness = DEFAULT_SELFISHNESS
 cdef list schedulers = []          # of live threads; borrowed pointers would outlive them
 cdef list left_behind = []         # after fork: what belongs to the parent, kept from dying
-cdef dict all_threads_c = all_threads
+cdef Registry all_threads_c = all_threads
 cdef list observers = []
 cdef bint observed = False         # there are some
 
@@ -551,8 +550,9 @@ cdef int start_coroutine(coro co) except -1:
     if co.state != NEW or co.in_queue:
         raise ScheduleError(f"{co!r} was started before")
     require_initialized(co)
+    all_threads_c.reserve()
     co.scheduler.make_ready(co)
-    all_threads_c[co.id] = co
+    all_threads_c.add(co.id, co)
     return 0
 
 
@@ -1010,18 +1010,15 @@ cdef class Scheduler:
             self.choosing = False
 
     cdef void prefetch_following(self) noexcept:
-        """Let the processor fetch what the next ones need, while this one runs.
-
-        Tens of thousands of suspended stacks are in no cache. Each finds the next by a pointer, so
-        the one that comes third is fetched itself, then its greenlet, and at last that one's state.
-        """
+        """Fetch what the next ones need: of the third it is itself, of the second its greenlet, of
+        the first that one's state."""
         cdef PyObject *stack
         if self.ready < 3:
             return
         coro_prefetch(self.ring[(self.head + 2) & (self.room - 1)])
         stack = <PyObject *> (<coro> self.ring[(self.head + 1) & (self.room - 1)]).stack
         if stack != <PyObject *> None:
-            coro_greenlet_prefetch(stack)
+            coro_prefetch(stack)
         stack = <PyObject *> (<coro> self.ring[self.head]).stack
         if stack != <PyObject *> None:
             coro_greenlet_prefetch_state(stack)
@@ -1145,7 +1142,7 @@ cdef class Scheduler:
         """`co` has ended: tell those who wait for that."""
         cdef coro joiner
         co.state = DONE
-        all_threads_c.pop(co.id, None)
+        all_threads_c.discard(co.id)
         co.stack = None
         if co.family is not None:
             leave_family(co)
@@ -1247,7 +1244,7 @@ cdef class Scheduler:
     cdef int report_deadlock(self) except -1:
         try:
             self.main.thrown = _reports.deadlock([
-                co for co in all_threads_c.values()
+                co for co in all_threads_c.all()
                 if (<coro> co).scheduler is self and not (<coro> co).is_daemon
             ] + [self.main])
         except BaseException as error:  # a name or a repr that fails: not of who polls now
@@ -1414,7 +1411,7 @@ cdef class Scheduler:
         self.ended = True
         self.main.exception = None
         self.finish(self.main)
-        mine = [co for co in all_threads_c.values() if (<coro> co).scheduler is self]
+        mine = [co for co in all_threads_c.all() if (<coro> co).scheduler is self]
         for co in mine:
             co.exception = DeadCoroutine(f"{co!r} was waiting when its OS thread ended")
             stack = co.stack
@@ -1438,7 +1435,7 @@ cdef class Scheduler:
         """In the child: only the calling coroutine lives, and is the main one."""
         cdef Interrupter timeout
         cdef coro co, me = self.running
-        cdef list limits = [], others = list(all_threads_c.values())
+        cdef list limits = [], others = all_threads_c.all()
         if me is None:  # forked inside the scheduler: nothing of ours runs here
             me = self.main
         # Letting go of suspended stacks would raise GreenletExit in them, in the child.
@@ -1498,7 +1495,7 @@ cdef int abandon(coro co) except -1:
     co.in_queue = False
     co.joiners = None
     leave_family(co)
-    all_threads_c.pop(co.id, None)
+    all_threads_c.discard(co.id)
     return 0
 
 
@@ -1587,7 +1584,8 @@ cdef int make_scheduler() except -1:
     end = ThreadEnd.__new__(ThreadEnd)
     (<dict> thread_dict)["coro scheduler"] = end
     schedulers.append(made)
-    all_threads_c[made.main.id] = made.main
+    all_threads_c.reserve()
+    all_threads_c.add(made.main.id, made.main)
     Py_INCREF(made)
     end.scheduler = <PyObject *> made
     end.pid = getpid()
@@ -1607,7 +1605,7 @@ def after_fork_in_child():
             left_behind.append(each)
             each.ended = True
             each.poller.close()
-            for co in list(all_threads_c.values()):
+            for co in all_threads_c.all():
                 if (<coro> co).scheduler is each:
                     left_behind.append(co)
                     abandon(co)

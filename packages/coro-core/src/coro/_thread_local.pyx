@@ -107,7 +107,7 @@ cdef coro owner():
 
 cdef dict values_of_caller(_Storage self):
     cdef coro me = owner()
-    cdef PyObject *found = PyDict_GetItemWithError(self.values, me.id)
+    cdef PyObject *found = PyDict_GetItemWithError(self.values, <object> me.id)
     if found != NULL:
         return <dict> found
     mine = new_values(self, me)

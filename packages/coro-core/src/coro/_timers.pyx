@@ -19,8 +19,11 @@ Timers of one moment fire in the order in which they were added.
 """
 
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
-from cpython.ref cimport Py_DECREF, Py_INCREF
+from cpython.ref cimport Py_DECREF, Py_INCREF, PyObject
 from libc.stdint cimport INT64_MAX
+
+cdef extern from "_platform.h":
+    void coro_prefetch(const void *memory) noexcept
 
 cdef enum:
     CHILDREN_BITS = 2  # each entry has four
@@ -86,9 +89,14 @@ cdef class TimerHeap:
 
     cdef Timer pop_due(self, int64_t now):
         """The next timer whose moment is not after `now`, taken out; or None."""
+        cdef Timer timer
+        cdef int i
         if self.used == 0 or self.entries[0].when > now:
             return None
-        return self.take(0)
+        timer = self.take(0)
+        for i in range(min(self.used, 1 + CHILDREN)):  # one of these is the next
+            coro_prefetch(self.entries[i].timer)
+        return timer
 
     cdef void shift(self, int64_t length) noexcept:
         """The clock was changed by `length`: all timers keep the time that they have left."""

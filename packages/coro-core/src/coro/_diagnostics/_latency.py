@@ -169,9 +169,7 @@ class _Watchdog:
 
     def _judge(self, scheduler: Scheduler, handovers: int, length: float, now: int) -> None:
         co = scheduler.current
-        if co is None or not any(
-            other is not co and other.scheduler is scheduler for other in list(all_threads.values())
-        ):
+        if co is None or not any(other is not co and other.scheduler is scheduler for other in all_threads.values()):
             return
         frame = _current_frames().get(scheduler.thread_ident)
         if frame is None:

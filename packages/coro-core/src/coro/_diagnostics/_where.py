@@ -36,4 +36,4 @@ def where_all() -> dict[int, tuple[str, coro, str]]:
     Returns:
         by id: name, coroutine, and its stack as `where` tells it.
     """
-    return {co.id: (co.get_name(), co, where(co)) for co in list(all_threads.values())}
+    return {co.id: (co.get_name(), co, where(co)) for co in all_threads.values()}

@@ -119,7 +119,7 @@ class Snapshots:
     def _look(self) -> Iterator[tuple[coro, Numbers, Numbers]]:
         """Each coroutine with its numbers, and those of the look before."""
         before, self.before = self.before, {}
-        for number in list(all_threads):
+        for number in all_threads:
             co = all_threads.get(number)
             if co is not None:
                 now = (co.switches, *_statistics.numbers(co))

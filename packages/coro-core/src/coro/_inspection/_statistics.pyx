@@ -74,7 +74,7 @@ cdef class Statistics(Observer):
         cdef Scheduler each
         cdef coro co
         cdef int64_t now = coro_clock_ns()
-        for co in list(all_threads.values()):
+        for co in all_threads.values():
             if co.in_queue:
                 self.record(co).ready_since = now
         for each in all_schedulers():
@@ -85,7 +85,7 @@ cdef class Statistics(Observer):
 
     cdef int forget(self) except -1:
         cdef coro co
-        for co in list(all_threads.values()):
+        for co in all_threads.values():
             co.statistics = None
         return 0
 

@@ -145,7 +145,7 @@ cdef class Collector(Observer):
                 f"{other_tool() or sys.getprofile()!r}")
         self.scheduler = here
         self.began = coro_clock_ns()
-        for co in list(all_threads.values()):
+        for co in all_threads.values():
             if co.scheduler is here and co.state != NEW and co is not here.running:
                 self.record_begun(co)
         self.running = self.record_begun(here.running)

@@ -23,7 +23,7 @@ def alive() -> set[coro]:
     here = scheduler()
     return {
         co
-        for co in list(all_threads.values())
+        for co in all_threads.values()
         if co.scheduler is here and co is not here.main and co is not here.current and not co.daemon
     }
 
