@@ -43,6 +43,10 @@ COUNTS = {
     "syscalls": 20_000,
 }
 
+#: How many rounds of a run's part stand for one round of whole runs. What copies much feels what else
+#: the machine does, and that changes within seconds: shorter runs have more of it in common.
+PARTS = {"echo": 4, "echo_64k": 6}
+
 #: What the echo servers are asked.
 TRAFFIC = {
     "echo": Traffic(connections=100, size=64),
@@ -201,6 +205,8 @@ def compare(name: str, count: int, repetitions: int, progress: Progress) -> list
     results: dict[str, Result] = {}
     libraries = ["coro", *peers(name)]
     progress.announce(f"{name}: {', '.join(libraries)}")
+    parts = PARTS.get(name, 1)
+    repetitions, count = repetitions * parts, count // parts
     for repetition in range(1, repetitions + 1):
         for library in libraries:
             progress.show(f"{name}: {library}, {repetition} of {repetitions}")
@@ -305,7 +311,7 @@ def main() -> None:
     for line in missing():
         print(line)
     print(
-        f"Medians of {options.repetitions}, lowest and highest in brackets. Python {where['python']}, "
+        f"Medians of {options.repetitions} repetitions, lowest and highest in brackets. Python {where['python']}, "
         f"{where['processors']} processors, load {where['load_before']:.1f} before the first."
     )
     if options.json is not None:

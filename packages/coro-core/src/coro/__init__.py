@@ -29,7 +29,7 @@ from coro._scheduler import (
     spawn,
     yield_slice,
 )
-from coro._structured._parallel import FAILURE, SUCCESS, InParallelError, in_parallel
+from coro._structured._parallel import in_parallel
 from coro._structured._scope import scope
 from coro._thread_local import ThreadLocal
 from coro._threads._in_thread import ThreadPool, call_soon_threadsafe, run_in_thread, set_thread_limit
@@ -43,10 +43,13 @@ from coro._timeouts import (
     with_timeout,
 )
 from coro.errors import (
+    FAILURE,
+    SUCCESS,
     ClosedError,
     DeadCoroutine,
     DeadlockError,
     FifoClosed,
+    InParallelError,
     Interrupted,
     LockError,
     NotStartedError,

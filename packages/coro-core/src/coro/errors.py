@@ -20,10 +20,13 @@ if TYPE_CHECKING:
     from coro._diagnostics._waits import Wait
 
 __all__ = [
+    "FAILURE",
+    "SUCCESS",
     "ClosedError",
     "DeadCoroutine",
     "DeadlockError",
     "FifoClosed",
+    "InParallelError",
     "Interrupted",
     "LockError",
     "NotStartedError",
@@ -103,6 +106,28 @@ class SimultaneousError(RuntimeError):
 
     def __str__(self) -> str:
         return f"{self.co!r} cannot wait on {self.subject}: {self.other!r} waits on it already"
+
+
+#: How a call of `in_parallel` ended: the first item of each pair in `InParallelError.result_list`.
+SUCCESS = "success"
+FAILURE = "failure"
+
+
+class InParallelError(Exception):
+    """Some of the calls of `in_parallel` have failed. Its cause is the first failure of the list.
+
+    Attributes:
+        result_list: for each call, in order, ``(SUCCESS, value)`` or ``(FAILURE, exc_info)``, where
+            `exc_info` is a tuple of the exception's class, the exception and its traceback.
+    """
+
+    def __init__(self, result_list: list[tuple[str, Any]]) -> None:
+        super().__init__(result_list)
+        self.result_list = result_list
+
+    def __str__(self) -> str:
+        failures = [result for status, result in self.result_list if status == FAILURE]
+        return f"{len(failures)} of {len(self.result_list)} calls failed, the first by {failures[0][1]!r}"
 
 
 class DeadlockError(RuntimeError):

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import coro
-from coro._structured._parallel import FAILURE, SUCCESS, InParallelError, in_parallel
+from coro._structured._parallel import in_parallel
+from coro.errors import FAILURE, SUCCESS, InParallelError
 from coro.testing import virtual_clock
 
 

@@ -9,29 +9,9 @@ from typing import Any
 
 from coro._scheduler import coro
 from coro._structured._scope import scope
+from coro.errors import FAILURE, SUCCESS, InParallelError
 
 Call = tuple[Callable[..., Any], Sequence[Any]]
-
-#: How a call ended: the first item of each pair in `InParallelError.result_list`.
-SUCCESS = "success"
-FAILURE = "failure"
-
-
-class InParallelError(Exception):
-    """Some of the calls of `in_parallel` have failed. Its cause is the first failure of the list.
-
-    Attributes:
-        result_list: for each call, in order, ``(SUCCESS, value)`` or ``(FAILURE, exc_info)``, where
-            `exc_info` is a tuple of the exception's class, the exception and its traceback.
-    """
-
-    def __init__(self, result_list: list[tuple[str, Any]]) -> None:
-        super().__init__(result_list)
-        self.result_list = result_list
-
-    def __str__(self) -> str:
-        failures = [result for status, result in self.result_list if status == FAILURE]
-        return f"{len(failures)} of {len(self.result_list)} calls failed, the first by {failures[0][1]!r}"
 
 
 class _Calls(scope):
