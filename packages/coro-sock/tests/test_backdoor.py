@@ -6,6 +6,9 @@ import os
 import resource
 import socket
 import stat
+import subprocess
+import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -343,6 +346,40 @@ class TestSocketFile:
     def test_it_must_be_a_file(self, path: Any) -> None:
         with pytest.raises(ValueError, match="must be the path of a file"), serving(path):
             pass
+
+    @pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="this system does not tell what is open")
+    def test_a_forked_child_lets_go_of_it(self, path: str) -> None:
+        """A program of its own, because pytest may have an OS thread, of which fork warns."""
+        program = """
+            import os, sys
+            import coro
+            from coro.testing import wait_all_blocked
+
+            def sockets():
+                names = os.listdir("/proc/self/fd")
+                return sum(os.path.islink(f"/proc/self/fd/{n}") and "socket" in os.readlink(f"/proc/self/fd/{n}")
+                           for n in names)
+
+            coro.spawn(coro.backdoor.serve, unix_path=sys.argv[1])
+            wait_all_blocked()
+            client = coro.unix_sock()
+            client.connect(sys.argv[1])
+            wait_all_blocked()
+            assert sockets() == 3, sockets()
+            if not (child := os.fork()):
+                os._exit(sockets())
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+            client.recv_exact(len("Python"))
+            client.sendall(b"6 * 7\\n")
+            seen = b""
+            while b"42" not in seen:
+                seen += client.recv(1000)
+            os._exit(0)
+        """
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", textwrap.dedent(program), path], capture_output=True, timeout=60
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 class TestWhoMayEnter:

@@ -28,6 +28,7 @@ import select
 import stat
 import struct
 import sys
+import weakref
 from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
@@ -52,6 +53,10 @@ PAUSE = 0.1
 _NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 _numbers = itertools.count(1)
+
+#: The listeners and the connections: what a forked child must let go of, or clients would wait at a
+#: door behind which there is nobody.
+_sockets: weakref.WeakSet[sock] = weakref.WeakSet()
 
 
 def serve(
@@ -99,6 +104,7 @@ def serve(
         welcome = f"Python {sys.version.split()[0]} in process {os.getpid()}; exit() or Ctrl-D ends this session"
     sessions: set[_Session] = set()
     with _daemon(), _listening(unix_path, address) as listener:
+        _sockets.add(listener)
         try:
             while True:
                 connection = _accept(listener)
@@ -218,6 +224,7 @@ class _Session:
 
     def __init__(self, connection: sock, namespace: Mapping[str, Any], welcome: str) -> None:
         self.connection = connection
+        _sockets.add(connection)
         self.console = Console(namespace, self.write, self.next_line)
         self.here = scheduler()
         self.lines: deque[bytes | Typed] = deque()
@@ -337,3 +344,11 @@ def _hung_up(connection: sock) -> bool:
     watch = select.poll()
     watch.register(connection.fd, 0)
     return bool(watch.poll(0))
+
+
+def _after_fork_in_child() -> None:
+    for each in list(_sockets):
+        each.close()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
