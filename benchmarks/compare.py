@@ -311,8 +311,8 @@ def main() -> None:
     for line in missing():
         print(line)
     print(
-        f"Medians of {options.repetitions} repetitions, lowest and highest in brackets. Python {where['python']}, "
-        f"{where['processors']} processors, load {where['load_before']:.1f} before the first."
+        f"Medians of {options.repetitions} repetitions (of the echoes' parts), lowest and highest in brackets. "
+        f"Python {where['python']}, {where['processors']} processors, load {where['load_before']:.1f} before the first."
     )
     if options.json is not None:
         traffic = {name: asdict(each) for name, each in TRAFFIC.items()}

@@ -7,6 +7,7 @@ import weakref
 import pytest
 
 import coro
+import coro.testing
 from coro.interface import scheduler
 
 
@@ -591,6 +592,54 @@ class TestContext:
         co = coro.spawn(self.variable.get)
         co.join()
         assert co.result() == "unset"
+
+    @pytest.mark.parametrize("place", ["result", "frame", "argument", "attribute", "value", "cancelled"])
+    def test_what_dies_with_one_sets_nothing_for_another(self, place):
+        """It dies on a stack that other coroutines use after it, whatever it was held by."""
+        variable = contextvars.ContextVar("variable", default="unset")
+
+        class OnDeath:
+            def __del__(self):
+                variable.set("left behind")
+
+        class Job(coro.coro):
+            pass
+
+        def result():
+            return OnDeath()
+
+        def frame():
+            local = OnDeath()
+            raise ValueError(local and "with a traceback")
+
+        def argument():
+            coro.spawn(lambda given: None, OnDeath())
+
+        def attribute():
+            coro.current().thing = OnDeath()
+
+        def value():
+            variable.set(OnDeath())
+
+        def cancelled():
+            co = coro.spawn(lambda given: None, OnDeath())
+            co.shutdown()
+
+        before = coro.set_exception_notifier(lambda: None)
+        try:
+            for later in (False, True):
+                Job(
+                    {each.__name__: each for each in (result, frame, argument, attribute, value, cancelled)}[place]
+                ).start()
+                if later:
+                    coro.testing.wait_all_blocked()
+                seen = [coro.spawn(variable.get) for _ in range(2)]
+                for co in seen:
+                    co.join()
+                assert [co.result() for co in seen] == ["unset"] * 2
+        finally:
+            coro.set_exception_notifier(before)
+        assert variable.get() == "unset"
 
     def test_inside_a_context_of_its_own(self):
         def inside():

@@ -88,6 +88,19 @@ def test_what_it_is():
     assert registry != 7
 
 
+def test_ids_are_the_tables_own():
+    """A class of the program may call something else an id."""
+    registry = RegistryProbe()
+    things = [Thing(3), Thing(1), Thing(2)]
+    for thing in things:
+        registry.put(thing)
+    for thing in things:
+        object.__setattr__(thing, "id", "another")
+    assert registry.keys() == [1, 2, 3]
+    assert registry.values() == [things[1], things[2], things[0]]
+    assert registry.items() == [(1, things[1]), (2, things[2]), (3, things[0])]
+
+
 def test_it_may_change_while_somebody_goes_through_it():
     registry = RegistryProbe()
     for number in (1, 2, 3):

@@ -50,7 +50,8 @@ coro_greenlet_end_in(PyObject *target)
     return failed;
 }
 
-/* Have fetched what a switch to `greenlet` begins with; the object itself is there already. */
+/* Have fetched what a switch to `greenlet` begins with; which is alive, and in the
+ * cache already. */
 static inline void
 coro_greenlet_prefetch_state(PyObject *greenlet)
 {

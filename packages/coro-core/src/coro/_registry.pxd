@@ -17,5 +17,6 @@ cdef class Registry:
     cdef object find(self, int64_t number)
     cdef int discard(self, int64_t number) except -1
     cdef list all(self)
+    cdef list unordered(self)
     cdef Entry *place(self, int64_t number) noexcept
     cdef int resize(self, size_t room) except -1

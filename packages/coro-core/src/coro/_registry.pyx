@@ -15,13 +15,9 @@ from cpython.ref cimport Py_DECREF, Py_INCREF, PyObject
 from libc.stdint cimport int64_t
 
 from collections.abc import Mapping
-from operator import attrgetter
 
 cdef enum:
     FIRST_ROOM = 64
-
-by_id = attrgetter("id")
-
 
 cdef class Registry:
     """A mapping of ids to those that have them, in the order of ids, to read.
@@ -67,7 +63,13 @@ cdef class Registry:
 
     def keys(self):
         """The ids, a list."""
-        return [each.id for each in self.all()]
+        cdef size_t i
+        cdef list found = []
+        for i in range(self.room):
+            if self.entries[i].id:
+                found.append(self.entries[i].id)
+        found.sort()
+        return found
 
     def values(self):
         """Those that are in it, a list."""
@@ -75,10 +77,11 @@ cdef class Registry:
 
     def items(self):
         """Pairs of an id and who has it, a list."""
-        return [(each.id, each) for each in self.all()]
+        # Not by the attribute `id`, which a class of the program may have another of.
+        return [(number, found) for number in self.keys() if (found := self.find(number)) is not None]
 
     cdef int reserve(self) except -1:
-        """Make room for one more."""
+        """Make room for one more, which is to be added before other code can run."""
         if 2 * (self.used + 1) > self.room:
             self.resize(2 * self.room if self.room else FIRST_ROOM)
         return 0
@@ -130,12 +133,15 @@ cdef class Registry:
 
     cdef list all(self):
         """All that are in it, in the order of their ids."""
+        return [found for number in self.keys() if (found := self.find(number)) is not None]
+
+    cdef list unordered(self):
+        """The same sooner, in no order."""
         cdef size_t i
         cdef list found = []
         for i in range(self.room):  # nothing in this loop lets other code run
             if self.entries[i].id:
                 found.append(<object> self.entries[i].thing)
-        found.sort(key=by_id)
         return found
 
     cdef Entry *place(self, int64_t number) noexcept:

@@ -78,6 +78,7 @@ cdef extern from "Python.h":
     PyObject *call "PyObject_Call"(PyObject *function, PyObject *args, PyObject *kwargs)
     int PyContext_Enter(object context) except -1
     int PyContext_Exit(object context) except -1
+    object PyContext_New()
     object PyContext_CopyCurrent()
     int PyErr_CheckSignals() except -1
     PyObject *PyThreadState_GetDict()
@@ -116,9 +117,12 @@ cdef extern from *:
     coro_context_is_used(void)
     {
         PyObject *context = PyThreadState_Get()->context;
-        return context != NULL && PyMapping_Size(context) != 0;
+        Py_ssize_t size = context == NULL ? 0 : PyMapping_Size(context);
+        return size < 0 ? -1 : size > 0;
     }
 
+    /* Finalizers of values may run, and see none. Watchers of contexts (3.14) are not told, as greenlet
+     * does not tell them of its switches. */
     static void
     coro_context_drop(void)
     {
@@ -128,7 +132,6 @@ cdef extern from *:
     }
 
     #define pending_exception() (-1)
-
     """
     PyObject *coro_tls_scheduler
     int coro_finalizing()
@@ -766,6 +769,10 @@ cdef class Scheduler:
         """Wake those who wait on `fd` with ClosedError and stop watching it."""
         close_everywhere(fd, stays_open)
 
+    def coroutines(self):
+        """Those of this scheduler that were started and have not ended, a list in no order."""
+        return [co for co in all_threads_c.unordered() if (<coro> co).scheduler is self]
+
     def counts(self):
         """What the scheduler holds now, as a dict of numbers: for leak checks."""
         return {
@@ -1078,6 +1085,8 @@ cdef class Scheduler:
         self.handovers += 1
         if observed:
             tell_resumed(co)
+        if co.context is None and coro_context_exists():
+            co.context = PyContext_New()  # what died on this stack after the last one has set variables
         if co.context is not None:
             PyContext_Enter(co.context)
         return 0
@@ -1121,13 +1130,13 @@ cdef class Scheduler:
         """Drop what `co` used. Finalizers may wait, so this is done while it still runs."""
         cdef Interrupter left_open
         co.function = co.args = co.kwargs = co.context = None
+        coro_context_drop()
         while (co.innermost is not None or co.message is not None or co.thrown is not None
-                or co.held is not None or co.locals is not None or coro_context_exists()):
+                or co.held is not None or co.locals is not None):
             co.message = None
             co.thrown = None
             co.held = None
             drop_locals(co)
-            coro_context_drop()
             left_open = co.innermost  # by a generator that was not closed, for example
             if left_open is not None:
                 self.timers.cancel(left_open)
@@ -1411,7 +1420,7 @@ cdef class Scheduler:
         self.ended = True
         self.main.exception = None
         self.finish(self.main)
-        mine = [co for co in all_threads_c.all() if (<coro> co).scheduler is self]
+        mine = self.coroutines()
         for co in mine:
             co.exception = DeadCoroutine(f"{co!r} was waiting when its OS thread ended")
             stack = co.stack
@@ -1435,7 +1444,7 @@ cdef class Scheduler:
         """In the child: only the calling coroutine lives, and is the main one."""
         cdef Interrupter timeout
         cdef coro co, me = self.running
-        cdef list limits = [], others = all_threads_c.all()
+        cdef list limits = [], others = all_threads_c.unordered()
         if me is None:  # forked inside the scheduler: nothing of ours runs here
             me = self.main
         # Letting go of suspended stacks would raise GreenletExit in them, in the child.
@@ -1605,7 +1614,7 @@ def after_fork_in_child():
             left_behind.append(each)
             each.ended = True
             each.poller.close()
-            for co in all_threads_c.all():
+            for co in all_threads_c.unordered():
                 if (<coro> co).scheduler is each:
                     left_behind.append(co)
                     abandon(co)

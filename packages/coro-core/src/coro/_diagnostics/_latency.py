@@ -38,7 +38,7 @@ from typing import Any
 from coro import _failures
 from coro._diagnostics._stderr import print_stderr_for
 from coro._diagnostics._waits import brief
-from coro._scheduler import Scheduler, all_schedulers, all_threads, bystanders, coro
+from coro._scheduler import Scheduler, all_schedulers, bystanders, coro
 from coro.tb import stack_string
 
 Notifier = Callable[[coro, float, str], object]
@@ -169,7 +169,7 @@ class _Watchdog:
 
     def _judge(self, scheduler: Scheduler, handovers: int, length: float, now: int) -> None:
         co = scheduler.current
-        if co is None or not any(other is not co and other.scheduler is scheduler for other in all_threads.values()):
+        if co is None or all(other is co for other in scheduler.coroutines()):
             return
         frame = _current_frames().get(scheduler.thread_ident)
         if frame is None:

@@ -12,6 +12,7 @@ the middle of whatever is being written, which a buffered file refuses: so nothi
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import signal
@@ -44,6 +45,7 @@ class Terminal:
         self.keys = sys.stdin.fileno() if sys.stdin is not None and sys.stdin.isatty() else None
         self.pressed = b""  # what was read of the keys and not taken yet
         self.before: list[Any] | None = None  # the terminal's modes
+        self.given_back = False
 
     def draw(self, lines: list[str]) -> None:
         """Show lines, which must fit. They are written over the old ones, so nothing flickers."""
@@ -78,9 +80,22 @@ class Terminal:
             self._enter()
             yield
         finally:
-            self._leave()
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            self.given_back = True
+            self._give_back(before)
+
+    def _give_back(self, handlers: dict[signal.Signals, Any]) -> None:
+        """For good. However often somebody presses Ctrl-C meanwhile, it comes to its end first."""
+        interrupt: BaseException | None = None
+        while True:
+            try:
+                self._leave()
+                for number, handler in handlers.items():
+                    signal.signal(number, handler)
+                break
+            except (KeyboardInterrupt, SystemExit) as error:
+                interrupt = error
+        if interrupt is not None:
+            raise interrupt
 
     def _enter(self) -> None:
         if self.keys is not None:
@@ -93,9 +108,18 @@ class Terminal:
         with contextlib.suppress(OSError):
             self._write(LEAVE)
         if self.keys is not None and self.before is not None:
-            with contextlib.suppress(termios.error):
-                termios.tcsetattr(self.keys, termios.TCSADRAIN, self.before)
+            self._set_modes(self.keys, self.before)
             self.before = None
+
+    @staticmethod
+    def _set_modes(fd: int, modes: list[Any]) -> None:
+        while True:
+            try:
+                termios.tcsetattr(fd, termios.TCSADRAIN, modes)
+            except termios.error as error:
+                if error.args[0] == errno.EINTR:  # Python does not try again by itself here
+                    continue
+            return
 
     def _write(self, text: str) -> None:
         data = text.encode(sys.stdout.encoding, "backslashreplace")
@@ -108,7 +132,8 @@ class Terminal:
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)  # here it stops
         signal.signal(number, self._pause)
-        self._enter()
+        if not self.given_back:
+            self._enter()
 
 
 def _end(number: int, frame: FrameType | None) -> None:
