@@ -1,6 +1,7 @@
 """Coroutine objects: making, naming, starting, ending, and every wrong use."""
 
 import contextvars
+import functools
 import sys
 import weakref
 
@@ -559,6 +560,17 @@ class TestFrames:
         assert co.result() is sys._getframe().f_code
 
 
+def without_variables(test):
+    """Coroutines have no context if there is nothing in that of their maker, as in most programs;
+    pytest has variables of its own."""
+
+    @functools.wraps(test)
+    def run(*args, **kwargs):
+        contextvars.Context().run(test, *args, **kwargs)
+
+    return run
+
+
 class TestContext:
     variable = contextvars.ContextVar("variable", default="unset")
 
@@ -573,6 +585,7 @@ class TestContext:
         finally:
             self.variable.reset(token)
 
+    @without_variables
     def test_isolated(self):
         def change(value):
             assert self.variable.get() == "unset"
@@ -586,6 +599,7 @@ class TestContext:
         assert [co.result() for co in made] == list(range(10))
         assert self.variable.get() == "unset"
 
+    @without_variables
     def test_one_stack_after_another_starts_clean(self):
         # The second runs on the stack that the first has left.
         coro.spawn(self.variable.set, 1).join()
@@ -594,6 +608,7 @@ class TestContext:
         assert co.result() == "unset"
 
     @pytest.mark.parametrize("place", ["result", "frame", "argument", "attribute", "value", "cancelled"])
+    @without_variables
     def test_what_dies_with_one_sets_nothing_for_another(self, place):
         """It dies on a stack that other coroutines use after it, whatever it was held by."""
         variable = contextvars.ContextVar("variable", default="unset")
@@ -641,6 +656,7 @@ class TestContext:
             coro.set_exception_notifier(before)
         assert variable.get() == "unset"
 
+    @without_variables
     def test_inside_a_context_of_its_own(self):
         def inside():
             self.variable.set("inner")
