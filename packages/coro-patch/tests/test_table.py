@@ -26,7 +26,7 @@ def replacement(row: Row) -> object:
 
 
 def test_the_parts() -> None:
-    assert PARTS == ("time", "select", "socket", "queue", "thread")
+    assert PARTS == ("time", "select", "socket", "ssl", "queue", "thread")
 
 
 def test_no_name_is_replaced_twice_in_one_python() -> None:

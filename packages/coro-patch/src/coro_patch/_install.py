@@ -7,7 +7,7 @@ import importlib
 import sys
 from typing import Any
 
-from coro_patch import _sweep, _threading
+from coro_patch import _socket, _sweep, _threading
 from coro_patch._table import PARTS, TABLE, Row
 from coro_patch._thread import set_home
 from coro_patch._thread_locks import RLock, allocate_lock, lock
@@ -72,6 +72,7 @@ def uninstall() -> None:
             setattr(place, name, before)
             if name == "_tstate_lock":
                 _threading.restore_main_sentinel(before, after)
+    _socket.give_modes_back()
     # Modules that were imported meanwhile.
     _sweep.rebind({id(new): _originals[number] for number, new in _replacements.items()})
     _changes.clear()
@@ -130,7 +131,10 @@ def get_original(module: str, name: str) -> Any:
 
 
 def _replace(row: Row) -> None:
-    place, name = _place(row.module, row.name)
+    try:
+        place, name = _place(row.module, row.name)
+    except ModuleNotFoundError:  # this Python was built without it
+        return
     before = getattr(place, name, None)
     if before is None:  # this platform does not have it
         return

@@ -33,6 +33,7 @@ from coro_patch._identity cimport in_coroutine
 from coro_patch._waiting cimport deadline_in, park
 
 import _socket
+import gc
 import io
 import os
 import socket as socket_module
@@ -153,27 +154,37 @@ cdef int kind_of(self) except -1:
     return CORO_KIND_OF_SOCKET(inside(self).type if known else c_socket.type.__get__(self))
 
 
+cdef int64_t take_timeout(self) except -2:
+    """Make an original that would wait for the socket's timeout not wait; the timeout."""
+    cdef CoroPySocket *fields = inside(self)
+    cdef int64_t timeout = timeout_of(self)
+    if known:
+        fields.timeout = 0
+    elif timeout != 0:
+        original_settimeout(self, 0.0)
+    return timeout
+
+
+cdef int put_timeout_back(self, int64_t timeout) except -1:
+    """Unless the program has set another meanwhile."""
+    cdef CoroPySocket *fields = inside(self)
+    if known:
+        if fields.timeout == 0:
+            fields.timeout = timeout
+    elif timeout != 0 and c_socket.fileno(self) >= 0:
+        original_settimeout(self, timeout / 1e9 if timeout > 0 else None)
+    return 0
+
+
 cdef object call_at_once(self, method, tuple args, dict kwargs=None):
     """Call an original that would wait for the socket's timeout, so that it does not."""
-    cdef CoroPySocket *fields = inside(self)
-    cdef int64_t timeout
+    cdef int64_t timeout = take_timeout(self)
     if kwargs is None:
         kwargs = {}
-    if known:
-        timeout = fields.timeout
-        fields.timeout = 0
-        try:
-            return method(self, *args, **kwargs)
-        finally:
-            if fields.timeout == 0:
-                fields.timeout = timeout
-    seconds = original_gettimeout(self)
-    original_settimeout(self, 0.0)
     try:
         return method(self, *args, **kwargs)
     finally:
-        if c_socket.fileno(self) >= 0:
-            original_settimeout(self, seconds)
+        put_timeout_back(self, timeout)
 
 
 # --- trying and waiting -------------------------------------------------------------
@@ -489,6 +500,25 @@ cdef int make_blocking_again(int fd) except -1:
     return 0
 
 
+cdef int give_mode_back(self) except -1:
+    """Make a descriptor that was set O_NONBLOCK here blocking again."""
+    cdef int fd = fd_of(self)
+    if fd in set_nonblocking_here:
+        set_nonblocking_here.discard(fd)
+        if timeout_of(self) < 0:
+            make_blocking_again(fd)
+    return 0
+
+
+def give_modes_back():
+    """Make all of them blocking again, so that the originals wait as they did."""
+    if set_nonblocking_here:
+        for each in gc.get_objects():
+            if issubclass(type(each), c_socket):
+                give_mode_back(each)
+        set_nonblocking_here.clear()
+
+
 def _accept(self):
     """Accept a connection: see `socket.socket.accept`, which calls this."""
     cdef Patience patience
@@ -597,10 +627,7 @@ def detach(self):
     """Give the descriptor away: see `socket.socket.detach`."""
     cdef int fd = fd_of(self)
     if fd >= 0:
-        if fd in set_nonblocking_here:
-            set_nonblocking_here.discard(fd)
-            if timeout_of(self) < 0:
-                make_blocking_again(fd)
+        give_mode_back(self)
         core.release_fd(fd)
     return original_detach(self)
 

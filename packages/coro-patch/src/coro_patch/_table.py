@@ -62,6 +62,15 @@ TABLE: tuple[Row, ...] = (
     Row("socket", "_socket", "gethostbyname", "_socket_names:gethostbyname"),
     Row("socket", "_socket", "gethostbyname_ex", "_socket_names:gethostbyname_ex"),
     Row("socket", "_socket", "gethostbyaddr", "_socket_names:gethostbyaddr"),
+    # ssl: what is not here is built on these and on `socket`'s.
+    Row("ssl", "ssl", "SSLSocket.do_handshake", "_ssl:do_handshake"),
+    Row("ssl", "ssl", "SSLSocket.read", "_ssl:read"),
+    Row("ssl", "ssl", "SSLSocket.write", "_ssl:write"),
+    Row("ssl", "ssl", "SSLSocket.send", "_ssl:send"),
+    Row("ssl", "ssl", "SSLSocket.sendall", "_ssl:sendall"),
+    Row("ssl", "ssl", "SSLSocket.unwrap", "_ssl:unwrap"),
+    # TLS in the kernel sends files by itself.
+    Row("ssl", "ssl", "SSLSocket.sendfile", "_ssl:sendfile", since=(3, 15)),
     # queue
     Row("queue", "_queue", "SimpleQueue", "_queue:SimpleQueue"),
     # thread: threads are coroutines, and their locks let others run.
