@@ -949,6 +949,8 @@ cdef class Scheduler:
                 not self.shuffling or self.random() & 3):
             self.running.acts -= 1
             return 0
+        if self.running is not None and self.running.state == WAITING:
+            return 0  # a handler of a signal in the middle of a wait: nobody can run before it
         self.yield_slice()
         self.running.acts -= 1
         return 0
