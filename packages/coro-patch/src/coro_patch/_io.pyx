@@ -19,7 +19,7 @@ from cpython.ref cimport PyObject
 
 from coro.interface.capi cimport CORO_FOREVER, CoroCAPI, Coro_Import
 from coro_patch._descriptor cimport may_wait, read_bytes, read_into, write_from
-from coro_patch._identity cimport identity
+from coro_patch._identity cimport identity, in_coroutine
 from coro_patch._waiting cimport Queue, Waiter, append, free_waiter, new_waiter, park, wake_all
 
 import functools
@@ -41,6 +41,7 @@ cdef object FileIO = io.FileIO
 original_readinto = FileIO.readinto
 original_read = FileIO.read
 original_readall = FileIO.readall
+original_close = FileIO.close
 original_write = FileIO.write
 original_fileno = FileIO.fileno
 original_readable = FileIO.readable
@@ -187,3 +188,10 @@ def write(self, data, /):
         if n >= 0:
             return n
     return original_write(self, data)
+
+
+def close(self):
+    """Close it: see `io.IOBase.close`. Who waits on it gets `coro.ClosedError`."""
+    if isinstance(self, FileIO) and in_coroutine() and not self.closed and self.closefd:
+        core.close_fd(original_fileno(self))
+    return original_close(self)

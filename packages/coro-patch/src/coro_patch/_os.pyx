@@ -33,6 +33,7 @@ cdef enum:
 
 cdef const CoroCAPI *core = Coro_Import(CORO_DISTRIBUTION)
 
+original_close = os.close
 original_read = os.read
 original_write = os.write
 original_readv = os.readv
@@ -121,6 +122,15 @@ def writev(fd, buffers, /):
         return original_writev(fd, buffers)
     n = write_from(fd, data, len(data), kind)
     return n if n >= 0 else original_writev(fd, buffers)
+
+
+@cython.binding(False)
+def close(fd):
+    """Close a descriptor: see `os.close`. Who waits on it gets `coro.ClosedError`, which is an
+    OSError with EBADF: its number may soon be another file's."""
+    if type(fd) is int and 0 <= fd <= LARGEST_NUMBER and in_coroutine():
+        core.close_fd(fd)
+    original_close(fd)
 
 
 @cython.binding(False)

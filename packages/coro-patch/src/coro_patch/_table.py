@@ -64,6 +64,7 @@ TABLE: tuple[Row, ...] = (
     Row("socket", "_socket", "gethostbyname_ex", "_socket_names:gethostbyname_ex"),
     Row("socket", "_socket", "gethostbyaddr", "_socket_names:gethostbyaddr"),
     # os: what waits for other processes.
+    Row("os", "os", "close", "_os:close"),
     Row("os", "os", "read", "_os:read"),
     Row("os", "os", "write", "_os:write"),
     Row("os", "os", "readv", "_os:readv"),
@@ -81,6 +82,7 @@ TABLE: tuple[Row, ...] = (
     Row("io", "io", "FileIO.read", "_io:read"),
     Row("io", "io", "FileIO.readall", "_io:readall"),
     Row("io", "io", "FileIO.write", "_io:write"),
+    Row("io", "io", "FileIO.close", "_io:close"),
     *(
         Row("io", "io", f"{kind}.{name}", "_io:buffered", made=True)
         for kind, names in {
