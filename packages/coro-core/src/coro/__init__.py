@@ -16,7 +16,7 @@ from coro._diagnostics._where import where, where_all
 from coro._failures import set_exception_notifier
 from coro._inspection import start_inspection, stop_inspection
 from coro._loop import coro_is_running, event_loop, set_exit, set_print_exit_string
-from coro._processes import fork, waitpid
+from coro._processes import fork, wait4, waitid, waitpid
 from coro._scheduler import (
     all_threads,
     coro,
@@ -124,6 +124,8 @@ __all__ = [
     "sync",
     "tb",
     "timeout",
+    "wait4",
+    "waitid",
     "waitpid",
     "where",
     "where_all",

@@ -14,6 +14,10 @@ A pidfd tells of one child's end and of nothing else. For a wait for any of seve
 (WUNTRACED) or without a pidfd, waitid(2) waits in a real thread, with WNOWAIT, so that it takes
 nothing away either. Nothing can stop it there: if all who wait are interrupted, it stays for
 the next who wait for the same.
+
+wait4(2) tells all that waitpid(2) and wait3(2) do, so it alone is asked. waitid(2) tells it in
+other words and can leave the status where it is; one that it takes is gone for the others, as it
+would be if another process could ask.
 """
 
 import contextlib
@@ -21,6 +25,7 @@ import operator
 import os
 from _thread import RLock
 from collections.abc import Iterator
+from typing import Any
 from weakref import WeakValueDictionary
 
 from coro._scheduler import coro, scheduler
@@ -28,7 +33,11 @@ from coro._threads._real_threads import RealThreads
 
 _READ = 1  # coro.interface, which needs more than this, calls it READ
 
-_WAIT_STATUS = tuple[int, int]
+_WAIT_STATUS = tuple[int, int, Any]  # process id, status, resources used
+
+# The real ones, whatever is emulated later.
+_wait4 = os.wait4
+_waitid = os.waitid
 
 # So many that nothing waits for a thread in practice: one is needed for each child, or group of
 # children, that coroutines wait for.
@@ -77,6 +86,21 @@ def waitpid(pid: int, options: int = 0) -> tuple[int, int]:
         OSError: as waitpid(2).
         TypeError, OverflowError: `pid` or `options` is no int, or too large for the system.
     """
+    return wait4(pid, options)[:2]
+
+
+def wait4(pid: int, options: int = 0) -> tuple[int, int, Any]:
+    """Wait for a child process and what it used, while other coroutines run; like `os.wait4`.
+
+    Args:
+        pid, options: as for `waitpid`.
+
+    Returns:
+        ``(pid, status, resources)``, the last as `resource.getrusage` explains it.
+
+    Raises:
+        as `waitpid`.
+    """
     pid, options = _integer("pid", pid), _integer("options", options)
     with _waiting_for(pid) as child:
         told = _ask(pid, options, child)
@@ -85,11 +109,39 @@ def waitpid(pid: int, options: int = 0) -> tuple[int, int]:
         if pid > 0 and not options:
             with _pidfd(pid) as ends:
                 # Only a child that has not been asked about until now is sure to be this one.
-                if ends is not None and not _ask(pid, options, child)[0]:
+                if ends is not None and not (told := _ask(pid, options, child))[0]:
                     scheduler().wait_for_descriptor(ends, _READ)
         while not (told := _ask(pid, options, child))[0]:
-            _wait_in_thread(pid, options)
+            _wait_in_thread(*_as_for_waitid(pid, options))
         return told
+
+
+def waitid(idtype: int, id: int, options: int) -> os.waitid_result | None:
+    """Wait for a child process, while other coroutines run; like `os.waitid`.
+
+    Args:
+        idtype: what `id` is: `os.P_PID`, `os.P_PGID`, `os.P_ALL` or, on Linux, `os.P_PIDFD`.
+        id: of a child, of a process group, anything, or a descriptor of a child.
+        options: the sum of `os.WEXITED`, `os.WSTOPPED`, `os.WCONTINUED`, `os.WNOWAIT`,
+            `os.WNOHANG`.
+
+    Returns:
+        what there is to tell; None with WNOHANG if there is nothing yet.
+
+    Raises:
+        ChildProcessError: there is no such child.
+        OSError: as waitid(2).
+        TypeError, OverflowError: something is no int, or too large for the system.
+    """
+    while (told := _waitid(idtype, id, options | os.WNOHANG)) is None and not options & os.WNOHANG:
+        if idtype == os.P_PID and options & ~os.WNOWAIT == os.WEXITED:
+            with _pidfd(id) as ends:
+                if ends is not None:
+                    if _waitid(idtype, id, options | os.WNOHANG | os.WNOWAIT) is None:
+                        scheduler().wait_for_descriptor(ends, _READ)
+                    continue
+        _wait_in_thread(idtype, id, options | os.WNOWAIT)
+    return told
 
 
 def fork() -> int:
@@ -132,11 +184,11 @@ def _waiting_for(pid: int) -> Iterator[_Child]:
 
 
 def _ask(pid: int, options: int, child: _Child) -> _WAIT_STATUS:
-    """What there is to tell, as `os.waitpid` with WNOHANG."""
+    """What there is to tell, as `os.wait4` with WNOHANG."""
     with _asking:
         if child.status is not None:
             return child.status
-        told = os.waitpid(pid, options | os.WNOHANG)
+        told = _wait4(pid, options | os.WNOHANG)
         if told[0] and (os.WIFEXITED(told[1]) or os.WIFSIGNALED(told[1])):
             # The system may give the number to another process from now on.
             ended = _children.pop(told[0], None)
@@ -160,8 +212,7 @@ def _pidfd(pid: int) -> Iterator[int | None]:
         os.close(descriptor)
 
 
-def _wait_in_thread(pid: int, options: int) -> None:
-    """Until there may be something to tell."""
+def _as_for_waitid(pid: int, options: int) -> tuple[int, int, int]:
     if pid > 0:
         kind, of = os.P_PID, pid
     elif pid == -1:
@@ -171,10 +222,15 @@ def _wait_in_thread(pid: int, options: int) -> None:
     flags = os.WEXITED | os.WNOWAIT
     flags |= os.WSTOPPED if options & os.WUNTRACED else 0
     flags |= os.WCONTINUED if options & os.WCONTINUED else 0
+    return kind, of, flags
+
+
+def _wait_in_thread(kind: int, of: int, flags: int) -> None:
+    """Until there may be something to tell."""
     key = kind, of, flags
     watch = _watches.get(key)
     if watch is None or watch.dead:
-        watch = _watches[key] = scheduler().spawn(_watch, key, thread_name=f"waitpid({pid})")
+        watch = _watches[key] = scheduler().spawn(_watch, key, thread_name=f"waitid({kind}, {of})")
     watch.join()
     if watch.failure is None and (error := watch.result()) is not None:
         raise error
@@ -183,7 +239,7 @@ def _wait_in_thread(pid: int, options: int) -> None:
 def _watch(key: tuple[int, int, int]) -> Exception | None:
     """A coroutine: waits in a real thread, for all who `_wait_in_thread` for the same."""
     try:
-        _threads.call("a child process", os.waitid, *key)
+        _threads.call("a child process", _waitid, *key)
     except ChildProcessError:
         pass  # who asks for the status will be told so
     except Exception as error:

@@ -956,6 +956,8 @@ cdef class Scheduler:
                 not self.shuffling or self.random() & 3):
             self.running.acts -= 1
             return 0
+        if self.running is not None and self.running.state == WAITING:
+            return 0  # a handler of a signal in the middle of a wait: nobody can run before it
         self.yield_slice()
         self.running.acts -= 1
         return 0
@@ -1602,13 +1604,16 @@ cdef int make_scheduler() except -1:
     return 0
 
 
+set_wakeup_fd = signal.set_wakeup_fd  # the real one, whatever is emulated later
+
+
 def after_fork_in_child():
     """Registered with `os.register_at_fork`: see `Scheduler.after_fork`."""
     cdef Scheduler each
-    cdef int told = signal.set_wakeup_fd(-1)
+    cdef int told = set_wakeup_fd(-1)
     to_poller = told in [each.poller.wake_writer for each in schedulers]
     if told != -1 and not to_poller:
-        signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+        set_wakeup_fd(told, warn_on_full_buffer=False)
     for each in schedulers:
         if <PyObject *> each != coro_tls_scheduler:
             left_behind.append(each)
@@ -1624,7 +1629,7 @@ def after_fork_in_child():
         schedulers.append(each)
         each.after_fork()
         if to_poller:
-            signal.set_wakeup_fd(each.wake_pipe(), warn_on_full_buffer=False)
+            set_wakeup_fd(each.wake_pipe(), warn_on_full_buffer=False)
 
 
 os.register_at_fork(after_in_child=after_fork_in_child)

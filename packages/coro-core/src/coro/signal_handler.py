@@ -22,6 +22,9 @@ __all__ = ["register", "register_signal_handler", "unregister"]
 
 Handler = Callable[[int], object]
 
+# The real one, whatever is emulated later.
+_set_wakeup_fd = signal.set_wakeup_fd
+
 _ORDERS = (signal.SIG_DFL, signal.SIG_IGN, signal.default_int_handler)
 
 
@@ -134,17 +137,17 @@ def registered() -> bool:
 def begin_waking(here: Scheduler) -> bool:
     """Let signals write to the pipe of `here`, the main thread's scheduler, so that one that
     comes just before it sleeps is not slept through. False: they write to another already."""
-    before = signal.set_wakeup_fd(here.wake_pipe(), warn_on_full_buffer=False)
+    before = _set_wakeup_fd(here.wake_pipe(), warn_on_full_buffer=False)
     if before != -1:
-        signal.set_wakeup_fd(before, warn_on_full_buffer=False)  # how it was set cannot be read
+        _set_wakeup_fd(before, warn_on_full_buffer=False)  # how it was set cannot be read
     return before in (-1, here.wake_pipe())
 
 
 def end_waking(here: Scheduler) -> None:
     """Let them write to nothing, if they write to that pipe."""
-    before = signal.set_wakeup_fd(-1)
+    before = _set_wakeup_fd(-1)
     if before not in (-1, here.wake_pipe()):
-        signal.set_wakeup_fd(before, warn_on_full_buffer=False)  # how it was set cannot be read
+        _set_wakeup_fd(before, warn_on_full_buffer=False)  # how it was set cannot be read
 
 
 def _name(number: int) -> str:

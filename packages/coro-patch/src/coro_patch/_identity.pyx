@@ -14,7 +14,11 @@ from cpython.ref cimport PyObject
 
 from coro.interface.capi cimport CoroCAPI, Coro_Import
 
+import errno
 import os
+import sys
+
+import coro
 
 cdef extern from *:
     const char *CORO_DISTRIBUTION  # "coro-patch 1.2.3", from the build
@@ -28,10 +32,15 @@ cdef PyObject *survivor = NULL  # borrowed: it is the main coroutine of this pro
 cdef PyObject *previous = NULL
 
 
+cdef set posing = set()  # addresses of coroutines that act for the main one
+
+
 cdef PyObject *apart() noexcept:
     """The running coroutine if it has an identity of its own, else NULL."""
     cdef int is_main = 0
     cdef PyObject *running = core.running(&is_main)
+    if posing and <size_t> running in posing:
+        return survivor
     return running if not is_main or running == survivor else NULL
 
 
@@ -47,6 +56,25 @@ cdef bint in_coroutine() noexcept:
     return core.running(&is_main) != NULL
 
 
+def act_for_main(function, *args):
+    """``function(*args)``, by a coroutine that passes for the main one of its thread."""
+    cdef int is_main = 0
+    cdef size_t running = <size_t> core.running(&is_main)
+    if is_main or running == 0 or running in posing:
+        return function(*args)
+    posing.add(running)
+    try:
+        return function(*args)
+    finally:
+        posing.discard(running)
+
+
+def runs_in_main_coroutine():
+    """Whether no coroutine runs here but perhaps the main one of a thread."""
+    cdef int is_main = 0
+    return core.running(&is_main) == NULL or is_main
+
+
 def runs_in_coroutine():
     """Whether the caller runs in a coroutine, the main one of a thread included.
 
@@ -58,6 +86,22 @@ def runs_in_coroutine():
 def survivor_identity():
     """The identity of the coroutine that forked this process; None if none did."""
     return None if survivor == NULL else <unsigned long> survivor
+
+
+def os_thread_of(ident):
+    """What the system knows a thread by: for an emulated one, the OS thread that it runs in.
+
+    Raises:
+        ProcessLookupError: no such thread runs. To ask the system of it is not safe.
+    """
+    if not isinstance(ident, int):
+        return ident  # who is given it complains
+    for coroutine in coro.all_threads.values():
+        if <unsigned long> <PyObject *> coroutine == ident:
+            return coroutine.scheduler.thread_ident
+    if ident not in sys._current_frames():
+        raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH))
+    return ident
 
 
 def before_fork():

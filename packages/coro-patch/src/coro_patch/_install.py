@@ -8,6 +8,8 @@ import sys
 from typing import Any
 
 from coro_patch import _socket, _sweep, _threading
+from coro_patch._attributes import delete_attribute, set_attribute
+from coro_patch._signal import adopt_handlers, release_handlers
 from coro_patch._table import PARTS, TABLE, Row
 from coro_patch._thread import set_home
 from coro_patch._thread_locks import RLock, allocate_lock, lock
@@ -51,6 +53,8 @@ def install(**parts: bool) -> None:
         if "thread" in wanted:
             set_home()
             _changes.extend(_sweep.renew_locks(allocate_lock, RLock))
+        if "signal" in wanted:
+            adopt_handlers()
     except BaseException:
         uninstall()
         raise
@@ -63,13 +67,14 @@ def uninstall() -> None:
     Emulated threads that run go on as coroutines, and locks that are held stay what they
     are; both work without the emulation.
     """
+    release_handlers()
     for place, name, before, after in reversed(_changes):
         if vars(place).get(name) is not after:
             continue  # somebody else has changed it since
         if before is _MISSING:
-            delattr(place, name)
+            delete_attribute(place, name)
         elif not _is_held(before, after):
-            setattr(place, name, before)
+            set_attribute(place, name, before)
             if name == "_tstate_lock":
                 _threading.restore_main_sentinel(before, after)
     _socket.give_modes_back()
@@ -146,7 +151,7 @@ def _replace(row: Row) -> None:
         _originals[id(before)] = before
         _replacements[id(before)] = after
     kept = before if name in vars(place) else _MISSING
-    setattr(place, name, after)
+    set_attribute(place, name, after)
     _changes.append((place, name, kept, after))
 
 

@@ -9,11 +9,20 @@
 #include <Python.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <sys/signalfd.h>
+#include <sys/sysmacros.h>
+#endif
 
 /* --- Python ----------------------------------------------------------------- */
 
@@ -131,6 +140,122 @@ coro_settle_connection(int fd)
     socklen_t size = sizeof(address);
     if (getpeername(fd, (struct sockaddr *)&address, &size) == 0)
         (void)connect(fd, (struct sockaddr *)&address, size);
+}
+
+/* --- any descriptor ---------------------------------------------------------- */
+
+enum {
+    CORO_PLAIN,    /* a file on a disk, or no descriptor: nothing to wait for */
+    CORO_PIPE,
+    CORO_SOCKET,
+    CORO_TERMINAL, /* and what else is a character device */
+    CORO_EVENTS    /* eventfd, timerfd, inotify ...: of no type that fstat(2) knows */
+};
+
+static inline int
+coro_kind_of_file(int fd)
+{
+    struct stat about;
+    if (fstat(fd, &about) < 0)
+        return CORO_PLAIN;
+    switch (about.st_mode & S_IFMT) {
+    case S_IFIFO:
+        return CORO_PIPE;
+    case S_IFSOCK:
+        return CORO_SOCKET;
+    case S_IFCHR:
+#ifdef __linux__
+        if (major(about.st_rdev) == 1) /* /dev/null and its kin */
+            return CORO_PLAIN;
+#endif
+        return CORO_TERMINAL;
+    case 0:
+        return CORO_EVENTS;
+    default:
+        return CORO_PLAIN;
+    }
+}
+
+/* Whether a call would not wait now; 1 also for what cannot be polled. */
+static inline int
+coro_is_ready(int fd, int events)
+{
+    struct pollfd one = {fd, (short)events, 0};
+    return poll(&one, 1, 0) != 0;
+}
+
+/* read(2) and write(2) that fail with EAGAIN where they would wait, whatever the mode of the
+ * descriptor. Linux has a flag for it, for pipes from 6.4 on. Without it the descriptor is
+ * polled first: then a reader in another process or OS thread can still be quicker, and this
+ * one waits. */
+static inline ssize_t
+coro_read_now(int fd, void *buffer, size_t size, int kind)
+{
+    if (kind == CORO_SOCKET)
+        return recv(fd, buffer, size, MSG_DONTWAIT);
+#ifdef RWF_NOWAIT
+    if (kind != CORO_TERMINAL) {
+        struct iovec one = {buffer, size};
+        ssize_t n = preadv2(fd, &one, 1, -1, RWF_NOWAIT);
+        if (n >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS))
+            return n;
+    }
+#endif
+    if (!coro_is_ready(fd, POLLIN)) {
+        errno = EAGAIN;
+        return -1;
+    }
+    return read(fd, buffer, size);
+}
+
+/* A terminal that says it is ready has room for one byte at least. */
+static inline ssize_t
+coro_write_now(int fd, const void *buffer, size_t size, int kind)
+{
+    if (kind == CORO_SOCKET)
+        return send(fd, buffer, size, MSG_DONTWAIT);
+#ifdef RWF_NOWAIT
+    if (kind == CORO_PIPE) {
+        struct iovec one = {(void *)buffer, size};
+        ssize_t n = pwritev2(fd, &one, 1, -1, RWF_NOWAIT);
+        if (n >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS))
+            return n;
+    }
+#endif
+    if (!coro_is_ready(fd, POLLOUT)) {
+        errno = EAGAIN;
+        return -1;
+    }
+    /* A pipe that is ready has room for so much. */
+    return write(fd, buffer, kind == CORO_PIPE && size > PIPE_BUF ? PIPE_BUF : size);
+}
+
+/* Descriptors that are readable while one of the signals is pending; -1 where there are none. */
+static inline int
+coro_signal_descriptor(const sigset_t *signals)
+{
+#ifdef __linux__
+    return signalfd(-1, signals, SFD_NONBLOCK | SFD_CLOEXEC);
+#else
+    (void)signals;
+    return -1;
+#endif
+}
+
+/* --- Python's classes --------------------------------------------------------- */
+
+/* Set (or, with NULL, delete) an attribute of a class that is written in C, which Python's code
+ * may not change. */
+static inline int
+coro_set_in_class(PyObject *type, PyObject *name, void *value)
+{
+    PyTypeObject *t = (PyTypeObject *)type;
+    unsigned long fixed = t->tp_flags & Py_TPFLAGS_IMMUTABLETYPE;
+    int failed;
+    t->tp_flags &= ~fixed;
+    failed = PyType_Type.tp_setattro(type, name, (PyObject *)value);
+    t->tp_flags |= fixed;
+    return failed;
 }
 
 /* Raise the OSError of `error`, of the subclass that fits it; always -1. */

@@ -2,11 +2,12 @@
 
 What belongs here: going through the modules that are imported, and through the classes
 that they define, and rebinding by identity. Objects that hold such a thing themselves are
-beyond reach, but for the locks of log handlers.
+beyond reach, but for the locks of log handlers and of child processes.
 """
 
 import _thread
 import contextlib
+import gc
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -41,14 +42,14 @@ def rebind(mapping: dict[int, Any]) -> list[Change]:
 
 
 def renew_locks(new_lock: Any, new_rlock: Any) -> list[Change]:
-    """Replace the locks that modules and log handlers hold, if nobody has taken them.
+    """Replace the locks that modules, log handlers and child processes hold, if nobody has taken them.
 
     A real lock that an emulated thread holds while it waits for something would stop all of
     them, and a real RLock does not keep them from each other.
     """
     made: dict[int, Any] = {}
     changes = []
-    for place, name, value in [*_bindings(), *_handlers()]:
+    for place, name, value in [*_bindings(), *_holders()]:
         kind = type(value)
         if kind is not _REAL_LOCK and kind is not _REAL_RLOCK:
             continue
@@ -94,7 +95,13 @@ def _bindings() -> Iterator[tuple[Any, str, Any]]:
                     yield value, attribute, held
 
 
-def _handlers() -> Iterator[tuple[Any, str, Any]]:
+def _holders() -> Iterator[tuple[Any, str, Any]]:
+    """(where, name, lock) of objects that would hold up others while they have it."""
+    popen = getattr(sys.modules.get("subprocess"), "Popen", None)
+    if popen is not None:
+        for child in gc.get_referrers(popen, *popen.__subclasses__()):
+            if isinstance(child, popen):
+                yield child, "_waitpid_lock", getattr(child, "_waitpid_lock", None)
     logging = sys.modules.get("logging")
     for reference in list(getattr(logging, "_handlerList", ())):
         handler = reference()

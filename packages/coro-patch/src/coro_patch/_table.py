@@ -35,6 +35,7 @@ class Row(NamedTuple):
 TABLE: tuple[Row, ...] = (
     # time
     Row("time", "time", "sleep", "_time:sleep"),
+    Row("time", "time", "pthread_getcpuclockid", "_time:pthread_getcpuclockid"),
     # select. The rows for `selectors` are found by the sweep: it keeps them in its classes.
     Row("select", "select", "select", "_select:select"),
     Row("select", "select", "poll", "_select:poll"),
@@ -71,6 +72,44 @@ TABLE: tuple[Row, ...] = (
     Row("ssl", "ssl", "SSLSocket.unwrap", "_ssl:unwrap"),
     # TLS in the kernel sends files by itself.
     Row("ssl", "ssl", "SSLSocket.sendfile", "_ssl:sendfile", since=(3, 15)),
+    # os: what waits for other processes.
+    Row("os", "os", "close", "_os:close"),
+    Row("os", "os", "read", "_os:read"),
+    Row("os", "os", "write", "_os:write"),
+    Row("os", "os", "readv", "_os:readv"),
+    Row("os", "os", "writev", "_os:writev"),
+    Row("os", "os", "sendfile", "_os:sendfile"),
+    Row("os", "os", "eventfd_read", "_os:eventfd_read"),
+    Row("os", "os", "waitpid", "_os:waitpid"),
+    Row("os", "os", "wait", "_os:wait"),
+    Row("os", "os", "wait3", "_os:wait3"),
+    Row("os", "os", "wait4", "_os:wait4"),
+    Row("os", "os", "waitid", "_os:waitid"),
+    Row("os", "os", "system", "_os:system"),
+    # io: the files of pipes. Buffered files have a lock of their own, hence the other rows.
+    Row("io", "io", "FileIO.readinto", "_io:readinto"),
+    Row("io", "io", "FileIO.read", "_io:read"),
+    Row("io", "io", "FileIO.readall", "_io:readall"),
+    Row("io", "io", "FileIO.write", "_io:write"),
+    Row("io", "io", "FileIO.close", "_io:close"),
+    *(
+        Row("io", "io", f"{kind}.{name}", "_io:buffered", made=True)
+        for kind, names in {
+            "BufferedReader": ("read", "read1", "readinto", "readinto1", "readline", "peek", "close"),
+            "BufferedWriter": ("write", "flush", "close"),
+        }.items()
+        for name in names
+    ),
+    # signal
+    Row("signal", "_signal", "signal", "_signal:signal"),
+    Row("signal", "_signal", "getsignal", "_signal:getsignal"),
+    Row("signal", "_signal", "raise_signal", "_signal:raise_signal"),
+    Row("signal", "_signal", "sigwait", "_signal:sigwait"),
+    Row("signal", "_signal", "sigwaitinfo", "_signal:sigwaitinfo"),
+    Row("signal", "_signal", "sigtimedwait", "_signal:sigtimedwait"),
+    Row("signal", "_signal", "pause", "_signal:pause"),
+    Row("signal", "_signal", "set_wakeup_fd", "_signal:set_wakeup_fd"),
+    Row("signal", "_signal", "pthread_kill", "_signal:pthread_kill"),
     # queue
     Row("queue", "_queue", "SimpleQueue", "_queue:SimpleQueue"),
     # thread: threads are coroutines, and their locks let others run.

@@ -1,6 +1,7 @@
 """`time`: sleeping.
 
-What belongs here: `time.sleep`. Clocks do not wait and stay what they are.
+What belongs here: `time.sleep`, and the clock of a thread, which is told by its identity. The
+other clocks do not wait and stay what they are.
 """
 
 cimport cython
@@ -12,8 +13,10 @@ from coro_patch._waiting cimport deadline_in, is_length, park
 import time
 
 from coro import yield_slice
+from coro_patch._identity import os_thread_of
 
 original_sleep = time.sleep
+original_pthread_getcpuclockid = getattr(time, "pthread_getcpuclockid", None)
 
 cdef double LONGEST = 9.2e9  # seconds; beyond, only the original knows what it accepts
 
@@ -44,3 +47,10 @@ def sleep(seconds, /):
     deadline = deadline_in(<int64_t> (length * 1e9 + 0.5))
     while park("sleep", NULL, deadline):
         pass  # woken by something that it waited for before
+
+
+@cython.binding(False)
+def pthread_getcpuclockid(thread_id, /):
+    """The clock of a thread's CPU time; of an emulated one, that of the OS thread that it runs
+    in."""
+    return original_pthread_getcpuclockid(os_thread_of(thread_id))
