@@ -53,7 +53,10 @@ def server() -> Iterator[str]:
 def serving(initdb: str, postgres: str, folder: Path, settings: dict[str, Any]) -> Iterator[str]:
     data = folder / "data"
     made = subprocess.run(
-        [initdb, "-A", "trust", "-E", "UTF8", "-U", "tester", "-N", "-D", str(data)], capture_output=True, text=True, **settings
+        [initdb, "-A", "trust", "-E", "UTF8", "-U", "tester", "-N", "-D", str(data)],
+        capture_output=True,
+        text=True,
+        **settings,
     )
     assert made.returncode == 0, made.stderr
     options = {"max_connections": CONNECTIONS + 20, "fsync": "off", "listen_addresses": "", "shared_buffers": "16MB"}

@@ -206,7 +206,9 @@ class TestProgram:
 
 
 def test_the_program_is_emulated(tmp_path: Path) -> None:
-    code = "import coro, coro_patch._table as t; print([coro.is_module_patched(m) for m in ('time', 'socket', '_thread')])"
+    code = (
+        "import coro, coro_patch._table as t; print([coro.is_module_patched(m) for m in ('time', 'socket', '_thread')])"
+    )
     command = ("-m", "coro_patch")
     assert run("-c", code, folder=tmp_path, options=command)[0] == "[True, True, True]\n"
     without = run("--without", "socket,thread", "-c", code, folder=tmp_path, options=command)

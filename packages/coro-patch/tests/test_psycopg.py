@@ -164,9 +164,10 @@ class TestPsycopg3:
         before = connection._INTERRUPTED
         psycopg.install()
         psycopg.install()
-        assert connection._INTERRUPTED == (*before, coro.Interrupted)
+        after = (*before, coro.Interrupted)
+        assert after == connection._INTERRUPTED
         psycopg.uninstall()
-        assert connection._INTERRUPTED == before
+        assert connection._INTERRUPTED is before
         assert waiting.wait is waiting.wait_c
 
     def test_of_an_older_release(self, emulated: None, waiting: Any) -> None:
@@ -178,7 +179,7 @@ class TestPsycopg3:
         assert waiting.wait is waiting.wait_c
 
     def test_needs_select_to_be_emulated(self, drivers: Path) -> None:
-        with pytest.raises(RuntimeError, match="not emulated: call coro.install_thread_emulation"):
+        with pytest.raises(RuntimeError, match=r"not emulated: call coro\.install_thread_emulation"):
             psycopg.install()
 
 

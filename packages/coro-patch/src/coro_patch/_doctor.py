@@ -141,7 +141,7 @@ def _is_here(row: Any) -> bool:
 
 def _originals() -> dict[int, tuple[str, Any]]:
     """What the table replaces wherever it is bound: (its name, it), by its id."""
-    found = {}
+    found: dict[int, tuple[str, Any]] = {}
     for row in TABLE:
         if _is_here(row) and "." not in row.name and not row.made:
             original = getattr(importlib.import_module(row.module), row.name, None)
@@ -163,7 +163,8 @@ def _references(wanted: Callable[[Any], bool]) -> Iterator[tuple[str, Any]]:
 
     A place is called after the first way that leads to it from a module, the shortest.
     """
-    modules = [(name, each) for name, each in list(sys.modules.items()) if isinstance(each, types.ModuleType)]
+    loaded: dict[str, Any] = dict(sys.modules)  # a program may put anything there
+    modules = [(name, each) for name, each in loaded.items() if isinstance(each, types.ModuleType)]
     seen = {id(each) for _, module in modules for each in (module, vars(module))}
     found = deque((name, vars(module)) for name, module in modules if not _is_ours(name))
     while found:

@@ -98,9 +98,11 @@ EXTENSIONS: tuple[Extension, ...] = (
     ),
     Extension(
         "parsers and tools",
-        ("httptools", "multidict", "yarl", "frozenlist", "aiohttp", "propcache", "markupsafe", "charset_normalizer")
-        + ("regex", "zope", "wrapt", "pydantic_core", "sqlalchemy", "brotli", "zstandard", "lz4", "snappy", "psutil")
-        + ("setproctitle", "Cython", "rpds", "coverage", "kiwisolver", "contourpy", "matplotlib", "mypyc", "librt"),
+        tuple(
+            "Cython aiohttp brotli charset_normalizer contourpy coverage frozenlist httptools kiwisolver librt lz4 "
+            "markupsafe matplotlib multidict mypyc propcache psutil pydantic_core regex rpds setproctitle snappy "
+            "sqlalchemy wrapt yarl zope zstandard".split()
+        ),
         HARMLESS,
         "they compute",
     ),

@@ -10,6 +10,7 @@ SIGINT, ``-i``. Only when Python prints the traceback are our frames cut off, by
 stands in for the program's from the moment the exception has left the program.
 """
 
+import builtins
 import importlib.machinery
 import linecache
 import os
@@ -85,11 +86,11 @@ def is_container(program: Program) -> bool:
 def new_module(name: str) -> types.ModuleType:
     """A module with what Python gives to an empty `__main__`."""
     module = types.ModuleType(name)
-    mine = vars(sys.modules["__main__"])
-    module.__dict__["__builtins__"] = sys.modules["builtins"]
-    module.__loader__ = importlib.machinery.BuiltinImporter  # type: ignore[assignment]
-    if "__annotations__" in mine:  # up to 3.13
-        module.__dict__["__annotations__"] = {}
+    names = vars(module)
+    names["__builtins__"] = builtins
+    module.__loader__ = importlib.machinery.BuiltinImporter
+    if sys.version_info < (3, 14):  # from there on only modules with annotations have them
+        names["__annotations__"] = {}
     return module
 
 
@@ -126,7 +127,7 @@ def load(program: Program, module: types.ModuleType) -> types.CodeType:
         module.__loader__ = kind(module.__name__, path)
     module.__file__ = path
     if sys.version_info < (3, 15):  # 3.15 knows no __cached__
-        module.__dict__["__cached__"] = None
+        vars(module)["__cached__"] = None
     return code or compile(source, path, "exec", dont_inherit=True)
 
 
