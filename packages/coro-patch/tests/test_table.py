@@ -48,9 +48,12 @@ class TestRow:
                 assert after is not before
                 assert row.made or after is replacement(row)
                 assert coro.get_original(row.module, row.name) is before
+                assert coro.is_object_patched(row.module, row.name)
+                assert coro.is_module_patched(row.module)
         finally:
             coro.uninstall_thread_emulation()
         assert lookup(row) is before
+        assert before is None or not coro.is_object_patched(row.module, row.name)
 
     def test_a_part_can_be_left_out(self, row: Row) -> None:
         before = lookup(row)
