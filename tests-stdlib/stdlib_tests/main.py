@@ -17,7 +17,7 @@ from stdlib_tests import environments, exceptions, scores
 from stdlib_tests.comparison import Comparison, compare
 from stdlib_tests.environments import Environments
 from stdlib_tests.outcomes import Result, Results
-from stdlib_tests.plan import MODULES, RESOURCES, Unit, files_of, units
+from stdlib_tests.plan import MODULES, Unit, files_of, units
 from stdlib_tests.processes import run_unit
 from stdlib_tests.progress import Progress
 
@@ -125,7 +125,7 @@ def with_second_tries(
     def told(identity: str, result: Result) -> None:
         progress.result(kind, identity, result)
 
-    resources = [*RESOURCES, *options.use]
+    resources = unit.resources(options.use)
     results = run_unit(python, unit, options.limit, resources, told)
     unsteady = []
     for _ in range(options.again):

@@ -27,6 +27,9 @@ MODULES = (
 
 # Without the network, and without what needs gigabytes, a screen or a loudspeaker.
 RESOURCES = ("cpu", "subprocess", "walltime")
+# Modules that ask for the network as a whole, though most of their tests need the loopback only.
+# The others skip themselves where names of the world cannot be looked up.
+MORE_RESOURCES = {"test_socketserver": ("network",), "test_timeout": ("network",)}
 
 _ASK = """
 import importlib.util, json, os, sys
@@ -52,6 +55,10 @@ class Unit(NamedTuple):
     module: str
     #: what the ids of the tests begin with; empty for all
     only: tuple[str, ...] = ()
+
+    def resources(self, more: list[str]) -> list[str]:
+        """For `test.support`."""
+        return [*RESOURCES, *MORE_RESOURCES.get(self.name, ()), *more]
 
 
 def files_of(python: str, names: list[str]) -> dict[str, list[str]]:

@@ -105,7 +105,7 @@ These are CPython's own tests, unmodified, run under the emulation by `tox -e py
 which the emulation is installed when Python starts; so it is in the children that the tests start,
 but for those started with `-S`, and for subinterpreters. The same tests run in plain Python beside
 it: *plain fails too* are those that fail in both, which says nothing about the emulation. The network is
-not used.
+not used, but for a few tests of test_timeout, which skip themselves where there is none.
 
 *On the list* are the exceptions below. A test that fails and is not there fails the run, and so
 does an exception that passes.

@@ -26,6 +26,7 @@ cdef const CoroCAPI *core = Coro_Import(CORO_DISTRIBUTION)
 
 cdef PyObject *survivor = NULL  # borrowed: it is the main coroutine of this process
 cdef PyObject *previous = NULL
+cdef unsigned long forker = 0
 
 
 cdef PyObject *apart() noexcept:
@@ -60,8 +61,14 @@ def survivor_identity():
     return None if survivor == NULL else <unsigned long> survivor
 
 
+cdef unsigned long forker_identity() noexcept:
+    """In a forked child, the identity of the thread that forked it."""
+    return forker
+
+
 def before_fork():
-    global survivor, previous
+    global survivor, previous, forker
+    forker = identity()
     previous = survivor
     survivor = apart()
 

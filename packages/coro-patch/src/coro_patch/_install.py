@@ -4,10 +4,12 @@ What belongs here: the loop over the table. What is replaced by what stands in `
 """
 
 import importlib
+import os
 import sys
+import threading
 from typing import Any
 
-from coro_patch import _sweep, _threading
+from coro_patch import _anew, _sweep, _threading
 from coro_patch._table import PARTS, TABLE, Row
 from coro_patch._thread import set_home
 from coro_patch._thread_locks import RLock, allocate_lock, lock
@@ -54,6 +56,7 @@ def install(**parts: bool) -> None:
     except BaseException:
         uninstall()
         raise
+    _anew.watch()
     _installed.update(wanted)
 
 
@@ -72,6 +75,7 @@ def uninstall() -> None:
             setattr(place, name, before)
             if name == "_tstate_lock":
                 _threading.restore_main_sentinel(before, after)
+    _anew.unwatch()
     # Modules that were imported meanwhile.
     _sweep.rebind({id(new): _originals[number] for number, new in _replacements.items()})
     _changes.clear()
@@ -126,6 +130,18 @@ def get_original(module: str, name: str) -> Any:
     return value
 
 
+def _forget_main_thread() -> None:
+    """In a forked child another thread may be the main one; nothing shall keep the old."""
+    _changes[:] = [
+        change
+        for change in _changes
+        if not isinstance(change[0], threading.Thread) or change[0] is threading.main_thread()
+    ]
+
+
+os.register_at_fork(after_in_child=_forget_main_thread)
+
+
 # --- one row ----------------------------------------------------------------------
 
 
@@ -141,6 +157,8 @@ def _replace(row: Row) -> None:
     elif "." not in row.name:
         _originals[id(before)] = before
         _replacements[id(before)] = after
+        if not isinstance(after, type):
+            after.__module__ = before.__module__
     kept = before if name in vars(place) else _MISSING
     setattr(place, name, after)
     _changes.append((place, name, kept, after))

@@ -14,14 +14,16 @@ from cpython.ref cimport Py_INCREF, PyObject
 from libc.stdint cimport INT64_MAX, int64_t
 from posix.unistd cimport getpid
 
-from coro_patch._identity cimport apart, identity
+from coro_patch._identity cimport apart, forker_identity, identity
 from coro_patch._thread_local cimport Record, end_record, this_record
 from coro_patch._waiting cimport (
     Queue, Waiter, append, deadline_in, free_waiter, new_waiter, park, seconds_to_ns, wake_all,
 )
 
 import _thread
+import os
 import sys
+import warnings
 import weakref
 from contextvars import Context
 
@@ -157,6 +159,22 @@ def _set_sentinel():
     return lock
 
 
+# --- fork, from 3.12 on -------------------------------------------------------------
+
+
+def warn_of_fork():
+    """As Python warns when a process forks that has several OS threads. Emulated ones, too, are
+    not in the child, and what they hold is held there for ever."""
+    if alive and not original_count():
+        warnings.warn(
+            f"This process (pid={getpid()}) is multi-threaded, use of fork() may lead to deadlocks in the child.",
+            DeprecationWarning, stacklevel=1)
+
+
+if sys.version_info >= (3, 12):
+    os.register_at_fork(after_in_parent=warn_of_fork)
+
+
 # --- handles, from 3.13 on ----------------------------------------------------------
 
 
@@ -197,7 +215,7 @@ cdef class _ThreadHandle:
         if self.stage == STARTED and self.pid != getpid():
             self.pid = getpid()
             self.joiners.first = self.joiners.last = NULL
-            if self.number != identity():
+            if self.number != forker_identity():
                 self.stage = DONE
         return self.stage == DONE
 
