@@ -1,7 +1,10 @@
 """`queue`: SimpleQueue, and the queues on top of `threading`."""
 
+import contextlib
 import gc
+import importlib
 import queue
+import sys
 import threading
 from collections.abc import Callable
 
@@ -146,3 +149,32 @@ def test_nothing_is_lost_or_had_twice(virtual: None, items: list[int], getters: 
         each.result()
     rest = [waiting.get_nowait() for _ in range(waiting.qsize())]
     assert sorted(got + rest) == list(range(len(items)))
+
+
+def test_a_thread_that_looks_again_and_again_lets_the_others_run(both: str) -> None:
+    items: queue.Queue[int] = queue.Queue()
+    found: list[int] = []
+
+    def look() -> None:
+        while not found:
+            with contextlib.suppress(queue.Empty):
+                found.append(items.get(block=False))
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    items.put(1)
+    looking.join()
+    assert found == [1]
+
+
+def test_a_second_import_gets_the_same_queue(both: str) -> None:
+    first = sys.modules.pop("_queue")
+    spec = first.__spec__
+    try:
+        again = importlib.import_module("_queue")
+        if both == "emulated":
+            assert again.SimpleQueue is queue.SimpleQueue
+            assert again.Empty is queue.Empty
+            assert again.__spec__ is spec
+    finally:
+        sys.modules["_queue"] = first

@@ -161,3 +161,8 @@ class TestEpoll:
             watcher.fileno()
         with pytest.raises(ValueError, match="closed epoll"):
             watcher.poll(1)
+
+
+def test_a_poll_object_is_made_by_poll_only(both: str) -> None:
+    with pytest.raises(TypeError, match=r"cannot create 'select\.poll' instances"):
+        type(select.poll())()

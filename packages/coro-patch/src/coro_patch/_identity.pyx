@@ -30,6 +30,7 @@ cdef const CoroCAPI *core = Coro_Import(CORO_DISTRIBUTION)
 
 cdef PyObject *survivor = NULL  # borrowed: it is the main coroutine of this process
 cdef PyObject *previous = NULL
+cdef unsigned long forker = 0
 
 
 cdef set posing = set()  # addresses of coroutines that act for the main one
@@ -104,8 +105,14 @@ def os_thread_of(ident):
     return ident
 
 
+cdef unsigned long forker_identity() noexcept:
+    """In a forked child, the identity of the thread that forked it."""
+    return forker
+
+
 def before_fork():
-    global survivor, previous
+    global survivor, previous, forker
+    forker = identity()
     previous = survivor
     survivor = apart()
 

@@ -4,10 +4,12 @@ What belongs here: the loop over the table. What is replaced by what stands in `
 """
 
 import importlib
+import os
 import sys
+import threading
 from typing import Any
 
-from coro_patch import _socket, _sweep, _threading
+from coro_patch import _anew, _socket, _sweep, _threading
 from coro_patch._attributes import delete_attribute, set_attribute
 from coro_patch._signal import adopt_handlers, release_handlers
 from coro_patch._table import PARTS, TABLE, Row
@@ -58,6 +60,7 @@ def install(**parts: bool) -> None:
     except BaseException:
         uninstall()
         raise
+    _anew.watch()
     _installed.update(wanted)
 
 
@@ -78,6 +81,7 @@ def uninstall() -> None:
             if name == "_tstate_lock":
                 _threading.restore_main_sentinel(before, after)
     _socket.give_modes_back()
+    _anew.unwatch()
     # Modules that were imported meanwhile.
     _sweep.rebind({id(new): _originals[number] for number, new in _replacements.items()})
     _changes.clear()
@@ -132,6 +136,18 @@ def get_original(module: str, name: str) -> Any:
     return value
 
 
+def _forget_main_thread() -> None:
+    """In a forked child another thread may be the main one; nothing shall keep the old."""
+    _changes[:] = [
+        change
+        for change in _changes
+        if not isinstance(change[0], threading.Thread) or change[0] is threading.main_thread()
+    ]
+
+
+os.register_at_fork(after_in_child=_forget_main_thread)
+
+
 # --- one row ----------------------------------------------------------------------
 
 
@@ -150,6 +166,8 @@ def _replace(row: Row) -> None:
     elif "." not in row.name:
         _originals[id(before)] = before
         _replacements[id(before)] = after
+        if not isinstance(after, type):
+            after.__module__ = before.__module__
     kept = before if name in vars(place) else _MISSING
     set_attribute(place, name, after)
     _changes.append((place, name, kept, after))

@@ -24,6 +24,9 @@ from coro_patch._offload import offload
 cdef extern from *:
     const char *CORO_DISTRIBUTION
 
+cdef extern from "_platform.h":
+    int coro_call_type(object type, const char *name) except -1
+
 cdef const CoroCAPI *core = Coro_Import(CORO_DISTRIBUTION)
 
 original_select = select_module.select
@@ -135,7 +138,8 @@ def select(rlist, wlist, xlist, timeout=None, /):
             return original_select(rlist, wlist, xlist, 0)
 
 
-cdef class poll:
+@cython.final
+cdef class poll_object:
     """A set of descriptors to poll: see `select.poll`."""
 
     cdef object __weakref__
@@ -146,6 +150,9 @@ cdef class poll:
     def __cinit__(self):
         self.original = original_poll()
         self.wanted = {}
+
+    def __init__(self):
+        raise TypeError("cannot create 'select.poll' instances")
 
     def register(self, fd, eventmask=POLLIN | POLLPRI | POLLOUT, /):
         """Watch a descriptor for some events, or for others than until now."""
@@ -181,6 +188,15 @@ cdef class poll:
                     return self.original.poll(0)
         finally:
             self.busy = False
+
+
+coro_call_type(poll_object, "select.poll")
+
+
+@cython.binding(False)
+def poll():
+    """Make a set of descriptors to poll: see `select.poll`."""
+    return poll_object.__new__(poll_object)
 
 
 class epoll:

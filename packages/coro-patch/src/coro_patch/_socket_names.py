@@ -29,6 +29,11 @@ def getaddrinfo(host: Any, port: Any, family: int = 0, type: int = 0, proto: int
 
 def getnameinfo(sockaddr: Any, flags: int, /) -> Any:
     """As the original; other coroutines run while an address is looked up."""
+    if not isinstance(sockaddr, tuple):
+        try:
+            return _getnameinfo(sockaddr, flags)  # it tells what is wrong
+        finally:
+            del sockaddr  # the traceback shall not keep it, as that of the original does not
     ask: Any = _resolver.getnameinfo if runs_in_coroutine() else _getnameinfo
     return ask(sockaddr, flags)
 

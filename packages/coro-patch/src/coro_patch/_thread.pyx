@@ -14,14 +14,16 @@ from cpython.ref cimport Py_INCREF, PyObject
 from libc.stdint cimport INT64_MAX, int64_t
 from posix.unistd cimport getpid
 
-from coro_patch._identity cimport apart, identity
+from coro_patch._identity cimport apart, forker_identity, identity
 from coro_patch._thread_local cimport Record, end_record, this_record
 from coro_patch._waiting cimport (
     Queue, Waiter, append, deadline_in, free_waiter, new_waiter, park, seconds_to_ns, wake_all,
 )
 
 import _thread
+import os
 import sys
+import warnings
 import weakref
 from contextvars import Context
 
@@ -47,6 +49,9 @@ try:
 except NameError:  # new in 3.13
     AtExitError = RuntimeError
 
+cdef enum:
+    LARGEST_NATIVE_ID = 1 << 22  # Linux: PID_MAX_LIMIT
+
 cdef Py_ssize_t alive = 0
 cdef object home = None  # the scheduler of the OS thread that installed the emulation
 
@@ -69,8 +74,9 @@ def get_ident():
 @cython.binding(False)
 def get_native_id():
     """The number that the system gives the running thread; an emulated thread has none,
-    and gets one that no other has."""
-    return original_get_native_id() if apart() == NULL else identity()
+    and gets one that no other has, nor had before: addresses are used again soon."""
+    cdef PyObject *coroutine = apart()
+    return original_get_native_id() if coroutine == NULL else LARGEST_NATIVE_ID + (<object> coroutine).id
 
 
 @cython.binding(False)
@@ -104,7 +110,7 @@ def start_new_thread(function, args, kwargs={}, /):  # no-cython-lint - the orig
 
 cdef object start(function, args, kwargs, _ThreadHandle handle):
     """Start an emulated thread; its identity."""
-    if coro_finalizing():
+    if coro_finalizing() or main_thread_is_over():
         raise AtExitError("can't create new thread at interpreter shutdown")
     here = home if home is not None and apart() == NULL else scheduler()
     # Like a real thread it begins with an empty context.
@@ -113,6 +119,16 @@ cdef object start(function, args, kwargs, _ThreadHandle handle):
     except DeadCoroutine:  # the OS thread that installed the emulation is gone
         coroutine = Context().run(scheduler().spawn, run, function, args, kwargs, handle)
     return <unsigned long> <PyObject *> coroutine
+
+
+cdef bint main_thread_is_over():
+    """3.12 alone refuses new threads as soon as `threading` has seen the main one end, before
+    the functions of `atexit` run."""
+    if sys.version_info[:2] != (3, 12):
+        return False
+    threading = sys.modules.get("threading")
+    main = getattr(threading, "_main_thread", None)
+    return getattr(main, "_is_stopped", False)
 
 
 def run(function, args, kwargs, _ThreadHandle handle):
@@ -157,6 +173,22 @@ def _set_sentinel():
     return lock
 
 
+# --- fork, from 3.12 on -------------------------------------------------------------
+
+
+def warn_of_fork():
+    """As Python warns when a process forks that has several OS threads. Emulated ones, too, are
+    not in the child, and what they hold is held there for ever."""
+    if alive and not original_count():
+        warnings.warn(
+            f"This process (pid={getpid()}) is multi-threaded, use of fork() may lead to deadlocks in the child.",
+            DeprecationWarning, stacklevel=1)
+
+
+if sys.version_info >= (3, 12):
+    os.register_at_fork(after_in_parent=warn_of_fork)
+
+
 # --- handles, from 3.13 on ----------------------------------------------------------
 
 
@@ -197,7 +229,7 @@ cdef class _ThreadHandle:
         if self.stage == STARTED and self.pid != getpid():
             self.pid = getpid()
             self.joiners.first = self.joiners.last = NULL
-            if self.number != identity():
+            if self.number != forker_identity():
                 self.stage = DONE
         return self.stage == DONE
 

@@ -1,0 +1,80 @@
+"""Who is who after fork()."""
+
+from collections.abc import Callable
+
+
+def test_in_a_forked_child_another_thread_waits_for_the_main_one(run_program: Callable[[str], str]) -> None:
+    assert (
+        run_program(
+            """
+        import coro; coro.install_thread_emulation()
+        import os, sys, threading
+
+        child = os.fork()
+        if child:
+            os.waitpid(child, 0)
+            sys.exit()
+
+        def wait(main):
+            main.join()
+            print("end of thread", flush=True)
+
+        threading.Thread(target=wait, args=(threading.current_thread(),)).start()
+        print("end of main", flush=True)
+        """
+        )
+        == "end of main\nend of thread\n"
+    )
+
+
+def test_a_forked_child_forgets_the_main_thread_of_its_parent(run_program: Callable[[str], str]) -> None:
+    assert (
+        run_program(
+            """
+        import coro; coro.install_thread_emulation()
+        import gc, os, threading, warnings
+        warnings.simplefilter("ignore", DeprecationWarning)  # of fork() beside threads
+        main = threading.main_thread()
+
+        def work():
+            global main
+            if os.fork() == 0:
+                del main
+                gc.collect()
+                print([type(each).__name__ for each in threading._dangling], flush=True)
+                os._exit(0)
+            os.wait()
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        """
+        )
+        == "['Thread']\n"
+    )
+
+
+def test_fork_warns_of_emulated_threads_as_of_others(run_program: Callable[[str], str]) -> None:
+    assert (
+        run_program(
+            """
+        import coro; coro.install_thread_emulation()
+        import os, sys, threading, warnings
+        event = threading.Event()
+        thread = threading.Thread(target=event.wait)
+        thread.start()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            child = os.fork()
+            if child == 0:
+                os._exit(0)
+        os.waitpid(child, 0)
+        event.set()
+        thread.join()
+        wanted = ["multi-threaded"] if sys.version_info >= (3, 12) else []
+        assert [str(each.message).partition(" is ")[2].partition(",")[0] for each in caught] == wanted
+        print("as it should")
+        """
+        )
+        == "as it should\n"
+    )
