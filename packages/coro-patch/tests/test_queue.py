@@ -3,6 +3,7 @@
 import gc
 import queue
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -146,3 +147,19 @@ def test_nothing_is_lost_or_had_twice(virtual: None, items: list[int], getters: 
         each.result()
     rest = [waiting.get_nowait() for _ in range(waiting.qsize())]
     assert sorted(got + rest) == list(range(len(items)))
+
+
+def test_who_feeds_its_own_queue_lets_others_run(emulated: None) -> None:
+    mine: queue.SimpleQueue[None] = queue.SimpleQueue()
+    enough = []
+
+    def feed() -> None:
+        while not enough:
+            mine.put(None)
+            mine.get()
+
+    thread = threading.Thread(target=feed)
+    thread.start()
+    time.sleep(0)
+    enough.append(True)
+    thread.join()
