@@ -10,7 +10,7 @@ from coro_patch._table import PARTS, TABLE, Row
 
 HERE = [row for row in TABLE if row.since <= sys.version_info[:2] <= row.until]
 # Not on every platform, or not in every bugfix release.
-OPTIONAL = {"socket.sendmsg_afalg", "epoll", "_thread_local_info", "set_name"}
+OPTIONAL = {"socket.sendmsg_afalg", "epoll", "_thread_local_info", "set_name", "_event_loop_policy._local"}
 
 
 def lookup(row: Row) -> object:
@@ -26,7 +26,7 @@ def replacement(row: Row) -> object:
 
 
 def test_the_parts() -> None:
-    assert PARTS == ("time", "select", "socket", "queue", "thread")
+    assert PARTS == ("time", "select", "socket", "queue", "thread", "asyncio", "multiprocessing")
 
 
 def test_no_name_is_replaced_twice_in_one_python() -> None:

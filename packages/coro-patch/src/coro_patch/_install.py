@@ -3,11 +3,13 @@
 What belongs here: the loop over the table. What is replaced by what stands in `_table`.
 """
 
+import functools
 import importlib
 import sys
+from types import FunctionType
 from typing import Any
 
-from coro_patch import _sweep, _threading
+from coro_patch import _late, _sweep, _threading
 from coro_patch._table import PARTS, TABLE, Row
 from coro_patch._thread import set_home
 from coro_patch._thread_locks import RLock, allocate_lock, lock
@@ -46,7 +48,10 @@ def install(**parts: bool) -> None:
     try:
         for row in TABLE:
             if row.part in wanted and row.since <= sys.version_info[:2] <= row.until:
-                _replace(row)
+                if row.late:
+                    _late.when_imported(row.module, functools.partial(_replace, row))
+                else:
+                    _replace(row)
         _changes.extend(_sweep.rebind(_replacements))
         if "thread" in wanted:
             set_home()
@@ -63,8 +68,9 @@ def uninstall() -> None:
     Emulated threads that run go on as coroutines, and locks that are held stay what they
     are; both work without the emulation.
     """
+    _late.forget()
     for place, name, before, after in reversed(_changes):
-        if vars(place).get(name) is not after:
+        if _sweep.own(place, name) is not after:
             continue  # somebody else has changed it since
         if before is _MISSING:
             delattr(place, name)
@@ -176,4 +182,4 @@ def _inherited(place: Any, attribute: str) -> Any:
 
 def _home(place: Any) -> Any:
     """The module that a changed thing is part of."""
-    return sys.modules.get(place.__module__) if isinstance(place, type) else place
+    return sys.modules.get(place.__module__) if isinstance(place, (type, FunctionType)) else place
