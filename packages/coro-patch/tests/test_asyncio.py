@@ -12,7 +12,7 @@ import pytest
 import coro
 
 
-def threads(number: int, function: Callable[[int], None]) -> list[threading.Thread]:
+def threads(number: int, function: Callable[[int], object]) -> list[threading.Thread]:
     """Start threads that call ``function(0)``, ``function(1)``, ..."""
     made = [threading.Thread(target=function, args=(n,)) for n in range(number)]
     for thread in made:

@@ -13,7 +13,8 @@ def test_a_pool_of_threads(both: str) -> None:
         assert list(pool.map(lambda n: n * n, range(20))) == [n * n for n in range(20)]
         futures = [pool.submit(time.sleep, n / 1000) for n in range(10)]
         assert len(list(as_completed(futures))) == 10
-        done, left = wait([pool.submit(int), pool.submit(time.sleep, 0.05)], return_when=FIRST_COMPLETED)
+        two = [pool.submit(time.sleep, seconds) for seconds in (0, 0.05)]
+        done, left = wait(two, return_when=FIRST_COMPLETED)
         assert (len(done), len(left)) == (1, 1)
         assert pool.submit(divmod, 1, 0).exception(1) is not None
 

@@ -34,7 +34,7 @@ def test_tries_and_releases(both: str) -> None:
     with pytest.raises(ValueError, match="released too many times"):
         semaphore.release()
     with pytest.raises(TypeError):
-        lock.acquire(True, "1")
+        lock.acquire(True, "1")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kind", [fork.Lock, fork.RLock])

@@ -46,7 +46,8 @@ class _Finder:
             spec = None if finder is self else finder.find_spec(name, path, target)
             if spec is not None:
                 if spec.loader is not None:
-                    spec.loader = _Loader(spec.loader)
+                    loader: Any = _Loader(spec.loader)
+                    spec.loader = loader
                 return spec
         return None
 

@@ -1,9 +1,9 @@
-import _multiprocessing
 from types import TracebackType
+from typing import Any
 
-original_SemLock: type[_multiprocessing.SemLock]
+original_SemLock: type[Any]
 
-class SemLock(_multiprocessing.SemLock):
+class SemLock:
     def acquire(self, block: bool = True, timeout: float | None = None) -> bool: ...
     def release(self) -> None: ...
     def __enter__(self) -> bool: ...
