@@ -6,6 +6,7 @@ import importlib
 import queue
 import sys
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -178,3 +179,19 @@ def test_a_second_import_gets_the_same_queue(both: str) -> None:
             assert again.__spec__ is spec
     finally:
         sys.modules["_queue"] = first
+
+
+def test_who_feeds_its_own_queue_lets_others_run(emulated: None) -> None:
+    mine: queue.SimpleQueue[None] = queue.SimpleQueue()
+    enough = []
+
+    def feed() -> None:
+        while not enough:
+            mine.put(None)
+            mine.get()
+
+    thread = threading.Thread(target=feed)
+    thread.start()
+    time.sleep(0)
+    enough.append(True)
+    thread.join()

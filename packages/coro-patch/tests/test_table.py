@@ -10,7 +10,14 @@ from coro_patch._table import PARTS, TABLE, Row
 
 HERE = [row for row in TABLE if row.since <= sys.version_info[:2] <= row.until]
 # Not on every platform, or not in every bugfix release.
-OPTIONAL = {"socket.sendmsg_afalg", "epoll", "_thread_local_info", "set_name", "eventfd_read"}
+OPTIONAL = {
+    "_event_loop_policy._local",
+    "_thread_local_info",
+    "epoll",
+    "eventfd_read",
+    "set_name",
+    "socket.sendmsg_afalg",
+}
 
 
 def lookup(row: Row) -> object:
@@ -26,7 +33,10 @@ def replacement(row: Row) -> object:
 
 
 def test_the_parts() -> None:
-    assert PARTS == ("time", "select", "socket", "ssl", "os", "io", "signal", "queue", "thread")
+    assert PARTS == (
+        *("time", "select", "socket", "ssl", "os", "io", "signal", "queue", "thread"),
+        *("asyncio", "multiprocessing"),
+    )
 
 
 def test_no_name_is_replaced_twice_in_one_python() -> None:

@@ -20,3 +20,21 @@ cdef class Observer:
 
     cdef void suspended(self, object co) noexcept:
         """`co` has run until now: it waits, lets others run, or has ended."""
+
+
+cdef class Callbacks(Observer):
+    """Calls two functions with the coroutine, for who is no part of this distribution.
+
+    Args:
+        on_suspended, on_resumed: what to call.
+    """
+
+    def __init__(self, on_suspended, on_resumed):
+        self.on_suspended = on_suspended
+        self.on_resumed = on_resumed
+
+    cdef void resumed(self, object co) noexcept:
+        self.on_resumed(co)
+
+    cdef void suspended(self, object co) noexcept:
+        self.on_suspended(co)

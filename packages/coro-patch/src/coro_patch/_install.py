@@ -3,13 +3,15 @@
 What belongs here: the loop over the table. What is replaced by what stands in `_table`.
 """
 
+import functools
 import importlib
 import os
 import sys
 import threading
+from types import FunctionType
 from typing import Any
 
-from coro_patch import _anew, _socket, _sweep, _threading
+from coro_patch import _anew, _late, _socket, _sweep, _threading
 from coro_patch._attributes import delete_attribute, set_attribute
 from coro_patch._signal import adopt_handlers, release_handlers
 from coro_patch._table import PARTS, TABLE, Row
@@ -50,7 +52,10 @@ def install(**parts: bool) -> None:
     try:
         for row in TABLE:
             if row.part in wanted and row.since <= sys.version_info[:2] <= row.until:
-                _replace(row)
+                if row.late:
+                    _late.when_imported(row.module, functools.partial(_replace, row))
+                else:
+                    _replace(row)
         _changes.extend(_sweep.rebind(_replacements))
         if "thread" in wanted:
             set_home()
@@ -71,8 +76,9 @@ def uninstall() -> None:
     are; both work without the emulation.
     """
     release_handlers()
+    _late.forget()
     for place, name, before, after in reversed(_changes):
-        if vars(place).get(name) is not after:
+        if _sweep.own(place, name) is not after:
             continue  # somebody else has changed it since
         if before is _MISSING:
             delete_attribute(place, name)
@@ -203,4 +209,4 @@ def _inherited(place: Any, attribute: str) -> Any:
 
 def _home(place: Any) -> Any:
     """The module that a changed thing is part of."""
-    return sys.modules.get(place.__module__) if isinstance(place, type) else place
+    return sys.modules.get(place.__module__) if isinstance(place, (type, FunctionType)) else place

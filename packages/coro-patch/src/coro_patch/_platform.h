@@ -12,12 +12,14 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <semaphore.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 #ifdef __linux__
 #include <sys/signalfd.h>
@@ -256,6 +258,49 @@ coro_set_in_class(PyObject *type, PyObject *name, void *value)
     failed = PyType_Type.tp_setattro(type, name, (PyObject *)value);
     t->tp_flags |= fixed;
     return failed;
+}
+
+/* --- semaphores --------------------------------------------------------------- */
+
+/* Take a semaphore if that needs no wait: 1, or 0; -1 and an exception. */
+static inline int
+coro_semaphore_try(sem_t *semaphore)
+{
+    while (sem_trywait(semaphore) < 0) {
+        if (errno == EAGAIN)
+            return 0;
+        if (errno != EINTR) {
+            PyErr_SetFromErrno(PyExc_OSError);
+            return -1;
+        }
+    }
+    return 1;
+}
+
+/* Take a semaphore, waiting for at most about `longest` ns, without the GIL: 1, or 0. It may
+ * return early. macOS has no sem_timedwait(3). */
+static inline int
+coro_semaphore_wait(sem_t *semaphore, int64_t longest)
+{
+#ifdef __APPLE__
+    struct timespec pause = {0, 5000000};
+    if (sem_trywait(semaphore) == 0)
+        return 1;
+    if (longest < pause.tv_nsec)
+        pause.tv_nsec = (long)longest;
+    nanosleep(&pause, NULL);
+    return sem_trywait(semaphore) == 0;
+#else
+    struct timespec end;
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += longest / 1000000000;
+    end.tv_nsec += longest % 1000000000;
+    if (end.tv_nsec >= 1000000000) {
+        end.tv_sec += 1;
+        end.tv_nsec -= 1000000000;
+    }
+    return sem_timedwait(semaphore, &end) == 0;
+#endif
 }
 
 /* Raise the OSError of `error`, of the subclass that fits it; always -1. */

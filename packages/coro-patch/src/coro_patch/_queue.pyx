@@ -7,6 +7,8 @@ kin are Python on top of `threading`.
 from cpython.ref cimport PyObject
 from libc.stdint cimport INT64_MAX, int64_t
 
+from coro.interface.capi cimport CoroCAPI, Coro_Import
+from coro_patch._identity cimport in_coroutine
 from coro_patch._waiting cimport (
     Queue, Waiter, append, deadline_in, free_waiter, new_waiter, park, prepend, seconds_to_ns,
     wake_one,
@@ -16,8 +18,14 @@ import _queue
 from collections import deque
 from types import GenericAlias
 
+cdef extern from *:
+    const char *CORO_DISTRIBUTION
+
 cdef extern from "_platform.h":
+    int coro_finalizing()
     int coro_call_type(object type, const char *name) except -1
+
+cdef const CoroCAPI *core = Coro_Import(CORO_DISTRIBUTION)
 
 Empty = _queue.Empty
 
@@ -66,6 +74,8 @@ cdef class SimpleQueue:
             judge.put(None)
             judge.get(True, timeout)
             length = seconds_to_ns(timeout)
+        if length and in_coroutine() and not coro_finalizing():
+            core.selfish_act()  # who feeds its own queue would never let others run
         try:
             return self.items.popleft()
         except IndexError:

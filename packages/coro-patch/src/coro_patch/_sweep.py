@@ -1,8 +1,9 @@
 """Finding what other modules have bound by ``from module import name``.
 
 What belongs here: going through the modules that are imported, and through the classes
-that they define, and rebinding by identity. Objects that hold such a thing themselves are
-beyond reach, but for the locks of log handlers and of child processes.
+that they define, and rebinding by identity: their attributes, and what their functions
+have as the defaults of arguments (``def f(write=os.write)``). Objects that hold such a
+thing themselves are beyond reach, but for the locks of log handlers and of child processes.
 """
 
 import _thread
@@ -10,6 +11,7 @@ import contextlib
 import gc
 import sys
 from collections.abc import Iterator
+from types import FunctionType
 from typing import Any
 
 # Whose originals stay what they are: what the emulation itself stands on.
@@ -38,7 +40,18 @@ def rebind(mapping: dict[int, Any]) -> list[Change]:
             with contextlib.suppress(AttributeError, TypeError):
                 setattr(place, name, new)
                 changes.append((place, name, value, new))
+        elif isinstance(value, FunctionType) and value.__defaults__:
+            before = value.__defaults__
+            if any(id(each) in mapping for each in before):
+                after = tuple(mapping.get(id(each), each) for each in before)
+                value.__defaults__ = after
+                changes.append((value, "__defaults__", before, after))
     return changes
+
+
+def own(place: Any, name: str) -> Any:
+    """What a module, a class or a function itself has under a name; None if nothing."""
+    return place.__defaults__ if isinstance(place, FunctionType) else vars(place).get(name)
 
 
 def renew_locks(new_lock: Any, new_rlock: Any) -> list[Change]:

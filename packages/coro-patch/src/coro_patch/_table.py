@@ -30,6 +30,8 @@ class Row(NamedTuple):
     until: tuple[int, int] = LAST
     #: the replacement is made by calling `replacement` with the original
     made: bool = False
+    #: not in force before the module is imported by somebody who uses it
+    late: bool = False
 
 
 TABLE: tuple[Row, ...] = (
@@ -148,6 +150,31 @@ TABLE: tuple[Row, ...] = (
     # `threading` keeps in it, for each thread, what ends its entry for a foreign thread.
     # (3.12 has it from some bugfix release on; where there is none the row does nothing.)
     Row("thread", "threading", "_thread_local_info", "_threading:new_local", since=(3, 12), made=True),
+    # asyncio: what Python keeps of a running loop for a thread.
+    Row("asyncio", "_asyncio", "_set_running_loop", "_asyncio:_set_running_loop", late=True),
+    Row("asyncio", "asyncio.events", "_running_loop", "_asyncio:new_local", made=True, late=True),
+    # 3.14 deprecates policies, and gave the class another name.
+    Row(
+        "asyncio",
+        "asyncio.events",
+        "BaseDefaultEventLoopPolicy._Local",
+        "_asyncio:new_local_class",
+        until=(3, 13),
+        made=True,
+        late=True,
+    ),
+    Row(
+        "asyncio",
+        "asyncio.events",
+        "_BaseDefaultEventLoopPolicy._Local",
+        "_asyncio:new_local_class",
+        since=(3, 14),
+        made=True,
+        late=True,
+    ),
+    Row("asyncio", "asyncio.events", "_event_loop_policy._local", "_asyncio:new_local", made=True, late=True),
+    # multiprocessing
+    Row("multiprocessing", "_multiprocessing", "SemLock", "_multiprocessing:SemLock", late=True),
 )
 
 PARTS: tuple[str, ...] = tuple(dict.fromkeys(row.part for row in TABLE))

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from coro import _capi
-from coro._scheduler import scheduler
+from coro._observer import Callbacks
+from coro._scheduler import observe, scheduler
 from coro._threads._real_threads import RealThreads
 
 __all__ = [
@@ -20,12 +21,14 @@ __all__ = [
     "READ",
     "VERSION",
     "WRITE",
+    "Callbacks",
     "Coroutine",
     "Poller",
     "RealThreads",
     "Resolver",
     "Scheduler",
     "include_directory",
+    "observe",
     "scheduler",
 ]
 
