@@ -33,10 +33,10 @@ def replacement(row: Row) -> object:
 
 
 def test_the_parts() -> None:
-    assert PARTS == (
+    assert (
         *("time", "select", "socket", "ssl", "os", "io", "signal", "queue", "thread"),
         *("asyncio", "multiprocessing"),
-    )
+    ) == PARTS
 
 
 def test_no_name_is_replaced_twice_in_one_python() -> None:

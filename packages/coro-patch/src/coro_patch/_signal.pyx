@@ -18,7 +18,6 @@ share one.
   not see that one, and when it gives its own up, that is put back.
 """
 
-cimport cython
 from libc.stdint cimport int64_t
 
 from coro.interface.capi cimport CORO_FOREVER, CORO_READ, CoroCAPI, Coro_Import
