@@ -657,6 +657,21 @@ class TestContext:
         assert variable.get() == "unset"
 
     @without_variables
+    def test_a_value_whose_end_sets_another_one_keeps_nobody(self):
+        variable = contextvars.ContextVar("variable")
+        ends = []
+
+        class Hydra:
+            def __del__(self):
+                if len(ends) < 1000:
+                    ends.append(None)
+                    variable.set(Hydra())
+
+        coro.spawn(lambda: variable.set(Hydra()) and None).join()
+        assert 1 <= len(ends) < 1000
+        ends.extend([None] * 1000)
+
+    @without_variables
     def test_inside_a_context_of_its_own(self):
         def inside():
             self.variable.set("inner")

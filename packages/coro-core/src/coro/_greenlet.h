@@ -50,8 +50,7 @@ coro_greenlet_end_in(PyObject *target)
     return failed;
 }
 
-/* Have fetched what a switch to `greenlet` begins with; which is alive, and in the
- * cache already. */
+/* Fetch ahead what a switch to `greenlet` begins with. It is read itself, so it must be alive. */
 static inline void
 coro_greenlet_prefetch_state(PyObject *greenlet)
 {
