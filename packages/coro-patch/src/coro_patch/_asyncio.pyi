@@ -2,7 +2,6 @@ from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from typing import Any
 
-original_set_running_loop: Callable[[AbstractEventLoop | None], None]
 
 def _set_running_loop(loop: AbstractEventLoop | None, /) -> None: ...
 def after_fork_in_child() -> None: ...

@@ -30,9 +30,9 @@ cdef extern from "_platform.h":
 
 cdef const CoroCAPI *core = Coro_Import(CORO_DISTRIBUTION)
 
-original_select = select_module.select
-original_poll = select_module.poll
-original_epoll = getattr(select_module, "epoll", None)
+cdef object original_select = select_module.select
+cdef object original_poll = select_module.poll
+cdef object original_epoll = getattr(select_module, "epoll", None)
 
 cdef int POLLIN = select_module.POLLIN
 cdef int POLLOUT = select_module.POLLOUT
