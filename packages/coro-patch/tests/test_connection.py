@@ -106,8 +106,10 @@ def test_closing_wakes_who_waits(pair: Pair) -> None:
 def test_a_number_that_is_used_again_is_another_connection(emulated: None) -> None:
     """The first is dropped by its number, so nobody tells that its life ends."""
     here, there = make_pair()
+    receiver = coro.spawn(here.recv, 100)
+    wait_until_waiting(receiver)
     there.send(b"x")
-    assert here.recv(100) == b"x"
+    receiver.join()
     number = here.fileno()
     ours, theirs = socket.socketpair()
     os.dup2(ours.fileno(), number)
@@ -117,7 +119,7 @@ def test_a_number_that_is_used_again_is_another_connection(emulated: None) -> No
         receiver = coro.spawn(again.recv, 100)
         wait_until_waiting(receiver)
         theirs.send(b"for the second")
-        receiver.join()
+        receiver.join(10)
         assert receiver.result() == b"for the second"
         here.detach()
 
