@@ -3,6 +3,7 @@
 What belongs here: which calls need one. The threads themselves are coro-core's.
 """
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,18 @@ def offload(why: str, function: Callable[..., Any], *args: Any) -> Any:
     Raises:
         what `function` raises.
     """
-    if not runs_in_coroutine():  # nothing here would be held up
+    if not runs_in_coroutine() or no_more_threads():  # it holds up nobody, or has to
         return function(*args)
     return _threads.call(why, function, *args)
+
+
+def no_more_threads() -> bool:
+    """Whether Python starts no thread any more, although coroutines still run.
+
+    3.12 alone refuses new ones as soon as `threading` has seen the main one end, before the
+    functions of `atexit` run.
+    """
+    if sys.version_info[:2] != (3, 12):
+        return False
+    main = getattr(sys.modules.get("threading"), "_main_thread", None)
+    return getattr(main, "_is_stopped", False)
