@@ -55,7 +55,15 @@ def port() -> Iterator[int]:
                 "--innodb-buffer-pool-size=16M",
                 "--max-allowed-packet=64M",
             ]
-            return [server, *common, *places, *sizes, "--back-log=1000", f"--log-error={folder}/log"]
+            return [
+                server,
+                *common,
+                *places,
+                *sizes,
+                "--back-log=1000",
+                f"--log-error={folder}/log",
+                "--skip-name-resolve",
+            ]
 
         def ask() -> None:
             with peers.connect(f"{folder}/socket") as client:
@@ -68,11 +76,11 @@ def port() -> Iterator[int]:
 @pytest.fixture
 def connect(port: int) -> Iterator[Connect]:
     """Makes connections that commit each statement."""
+    # Else it reads all that this machine trusts, for each connection.
+    server = {"host": "127.0.0.1", "port": port, "ssl_disabled": True}
     with contextlib.ExitStack() as made:
         yield lambda: made.enter_context(
-            contextlib.closing(
-                pymysql.connect(host="127.0.0.1", port=port, user="root", database="mysql", autocommit=True)
-            )
+            contextlib.closing(pymysql.connect(**server, user="root", database="mysql", autocommit=True))
         )
 
 

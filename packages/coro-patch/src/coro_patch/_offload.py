@@ -14,6 +14,8 @@ from coro_patch._identity import runs_in_coroutine
 # of time, and others must not queue behind them.
 _threads = RealThreads(1000)
 
+_ENDS_EARLY: bool = sys.version_info[:2] == (3, 12)
+
 
 def offload(why: str, function: Callable[..., Any], *args: Any) -> Any:
     """``function(*args)`` in a real thread, while other coroutines run.
@@ -35,7 +37,5 @@ def no_more_threads() -> bool:
     3.12 alone refuses new ones as soon as `threading` has seen the main one end, before the
     functions of `atexit` run.
     """
-    if sys.version_info[:2] != (3, 12):
-        return False
-    main = getattr(sys.modules.get("threading"), "_main_thread", None)
+    main = getattr(sys.modules.get("threading"), "_main_thread", None) if _ENDS_EARLY else None
     return getattr(main, "_is_stopped", False)
