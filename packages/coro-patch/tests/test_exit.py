@@ -218,6 +218,30 @@ class Sleeper:
         print("slept")
 keep = Sleeper()
 """,
+    "__del__ that waits for a while for what is held": """
+class Waiter:
+    lock, event = threading.Lock(), threading.Event()
+    def __del__(self, print=print):
+        self.lock.acquire()
+        print(self.lock.acquire(timeout=0.02), self.event.wait(0.02))
+keep = Waiter()
+""",
+    "__del__ that uses a socket": """
+import socket
+class User:
+    here, there = socket.socketpair()
+    def __del__(self, print=print, TimeoutError=TimeoutError):
+        self.there.sendall(b"x")
+        print(self.here.recv(10))
+        self.here.settimeout(0.02)
+        try:
+            self.here.recv(10)
+        except TimeoutError as error:
+            print(error)
+        self.here.close()
+        self.there.close()
+keep = User()
+""",
     "__del__ that uses a queue": """
 import queue
 class User:
