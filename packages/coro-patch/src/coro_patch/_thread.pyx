@@ -55,6 +55,8 @@ cdef enum:
     LARGEST_NATIVE_ID = 1 << 22  # Linux: PID_MAX_LIMIT
 
 cdef Py_ssize_t alive = 0
+# Up to 3.12 `threading` never forgets the dummy thread of a thread that it did not start.
+cdef bint DUMMIES_STAY = sys.version_info < (3, 13)
 cdef object home = None  # the scheduler of the OS thread that installed the emulation
 
 
@@ -127,6 +129,8 @@ def run(function, args, kwargs, _ThreadHandle handle):
     """What the coroutine of an emulated thread does."""
     global alive
     alive += 1
+    if DUMMIES_STAY:
+        this_record().of_thread = True
     try:
         function(*args, **kwargs)
     except (SystemExit, Interrupted):
@@ -141,6 +145,11 @@ def run(function, args, kwargs, _ThreadHandle handle):
         alive -= 1
         if handle is not None:
             handle.finish()
+
+
+def runs_in_emulated_thread():
+    """Whether `_thread` has started what runs, and `coro.spawn` has not (up to 3.12)."""
+    return this_record().of_thread
 
 
 cdef int report(error, function) except -1:

@@ -8,7 +8,7 @@ import functools
 import threading
 from typing import Any
 
-from coro_patch._thread import _make_thread_handle
+from coro_patch._thread import _make_thread_handle, runs_in_emulated_thread
 from coro_patch._thread_local import _local
 from coro_patch._thread_locks import allocate_lock
 
@@ -60,12 +60,14 @@ _farewells = _local()
 
 
 def dummy_thread(original: Any) -> Any:
-    """``_DummyThread.__init__``: they would stay in `threading.enumerate` for ever (up to 3.12)."""
+    """``_DummyThread.__init__``: those of coroutines would stay in `threading.enumerate` for ever.
+    Those of threads do (up to 3.12)."""
 
     @functools.wraps(original)
     def __init__(self: threading.Thread) -> None:
         original(self)
-        _farewells.mine = _Farewell(self)
+        if not runs_in_emulated_thread():
+            _farewells.mine = _Farewell(self)
 
     return __init__
 
