@@ -295,6 +295,14 @@ def test_in_a_forked_child_only_the_thread_that_forked_lives(run_program: Callab
     )
 
 
+def test_the_dummy_thread_of_a_coroutine_ends_with_it(emulated: None) -> None:
+    before = threading.enumerate()
+    co = coro.spawn(threading.current_thread)
+    co.join()
+    assert isinstance(co.result(), threading.Thread)
+    assert threading.enumerate() == before
+
+
 @pytest.mark.skipif(sys.version_info < (3, 13), reason="thread handles came with Python 3.13")
 class TestHandles:
     def test_the_life_of_one(self, both: str) -> None:

@@ -35,7 +35,7 @@ cdef object swap_task = None
 if sys.version_info >= (3, 14):
     swap_task = _asyncio._swap_current_task
 
-original_set_running_loop = _asyncio._set_running_loop
+cdef object original_set_running_loop = _asyncio._set_running_loop
 cdef object set_running_loop = original_set_running_loop
 
 cdef Py_ssize_t running = 0  # loops, in all coroutines

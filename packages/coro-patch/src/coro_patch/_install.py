@@ -8,7 +8,7 @@ import importlib
 import os
 import sys
 import threading
-from types import FunctionType
+from types import ModuleType
 from typing import Any
 
 from coro.interface import scheduler
@@ -109,7 +109,8 @@ def is_module_patched(name: str) -> bool:
     module = sys.modules.get(name)
     if module is None:
         return False
-    if any(_home(place) is module for place, _, _, _ in _changes):
+    inside = {id(value) for value in vars(module).values() if not isinstance(value, ModuleType)}
+    if any(place is module or id(place) in inside for place, _, _, _ in _changes):
         return True
     return _sweep.holds_any(name, {id(new) for new in _replacements.values()})
 
@@ -209,8 +210,3 @@ def _value(module: str, name: str) -> Any:
 
 def _inherited(place: Any, attribute: str) -> Any:
     return getattr(super(place, place), attribute)
-
-
-def _home(place: Any) -> Any:
-    """The module that a changed thing is part of."""
-    return sys.modules.get(place.__module__) if isinstance(place, (type, FunctionType)) else place

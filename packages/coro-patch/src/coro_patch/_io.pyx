@@ -38,14 +38,14 @@ cdef const CoroCAPI *core = Coro_Import(CORO_DISTRIBUTION)
 
 cdef object FileIO = io.FileIO
 
-original_readinto = FileIO.readinto
-original_read = FileIO.read
-original_readall = FileIO.readall
-original_close = FileIO.close
-original_write = FileIO.write
-original_fileno = FileIO.fileno
-original_readable = FileIO.readable
-original_writable = FileIO.writable
+cdef object original_readinto = FileIO.readinto
+cdef object original_read = FileIO.read
+cdef object original_readall = FileIO.readall
+cdef object original_close = FileIO.close
+cdef object original_write = FileIO.write
+cdef object original_fileno = FileIO.fileno
+cdef object original_readable = FileIO.readable
+cdef object original_writable = FileIO.writable
 
 
 # --- who is in the middle of a call ----------------------------------------------------

@@ -1,8 +1,6 @@
 from types import TracebackType
 from typing import Any
 
-original_SemLock: type[Any]
-
 class SemLock:
     def acquire(self, block: bool = True, timeout: float | None = None) -> bool: ...
     def release(self) -> None: ...

@@ -42,7 +42,7 @@ cdef extern from "_platform.h":
 
 cdef const CoroCAPI *core = Coro_Import(CORO_DISTRIBUTION)
 
-original_SemLock = _multiprocessing.SemLock
+cdef object original_SemLock = _multiprocessing.SemLock
 
 cdef int RECURSIVE_MUTEX = 0
 # How long a thread that was left behind may stay, ns.

@@ -33,19 +33,19 @@ cdef enum:
 
 cdef const CoroCAPI *core = Coro_Import(CORO_DISTRIBUTION)
 
-original_close = os.close
-original_read = os.read
-original_write = os.write
-original_readv = os.readv
-original_writev = os.writev
-original_sendfile = getattr(os, "sendfile", None)
-original_eventfd_read = getattr(os, "eventfd_read", None)
-original_waitpid = os.waitpid
-original_wait = os.wait
-original_wait3 = os.wait3
-original_wait4 = os.wait4
-original_waitid = getattr(os, "waitid", None)
-original_system = os.system
+cdef object original_close = os.close
+cdef object original_read = os.read
+cdef object original_write = os.write
+cdef object original_readv = os.readv
+cdef object original_writev = os.writev
+cdef object original_sendfile = getattr(os, "sendfile", None)
+cdef object original_eventfd_read = getattr(os, "eventfd_read", None)
+cdef object original_waitpid = os.waitpid
+cdef object original_wait = os.wait
+cdef object original_wait3 = os.wait3
+cdef object original_wait4 = os.wait4
+cdef object original_waitid = getattr(os, "waitid", None)
+cdef object original_system = os.system
 
 
 # --- descriptors --------------------------------------------------------------------

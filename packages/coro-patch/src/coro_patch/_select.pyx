@@ -25,13 +25,14 @@ cdef extern from *:
     const char *CORO_DISTRIBUTION
 
 cdef extern from "_platform.h":
+    int coro_finalizing()
     int coro_call_type(object type, const char *name) except -1
 
 cdef const CoroCAPI *core = Coro_Import(CORO_DISTRIBUTION)
 
-original_select = select_module.select
-original_poll = select_module.poll
-original_epoll = getattr(select_module, "epoll", None)
+cdef object original_select = select_module.select
+cdef object original_poll = select_module.poll
+cdef object original_epoll = getattr(select_module, "epoll", None)
 
 cdef int POLLIN = select_module.POLLIN
 cdef int POLLOUT = select_module.POLLOUT
@@ -102,6 +103,13 @@ cdef bint is_timeout(timeout):
     return timeout is None or isinstance(timeout, (int, float)) and timeout < 9e9
 
 
+cdef int share_time() except -1:
+    """Something is always ready for one who leaves it where it is, until others have run."""
+    if in_coroutine() and not coro_finalizing():
+        core.selfish_act()
+    return 0
+
+
 cdef object number_of(thing):
     return thing if isinstance(thing, int) else thing.fileno()
 
@@ -117,6 +125,7 @@ def select(rlist, wlist, xlist, timeout=None, /):
     cdef dict wanted
     cdef int64_t deadline
     timeout = plain(timeout)
+    share_time()
     if (not in_coroutine() or not is_timeout(timeout)
             or timeout is not None and not timeout > 0):
         return original_select(rlist, wlist, xlist, timeout)
@@ -175,6 +184,7 @@ cdef class poll_object:
         if self.busy:
             raise RuntimeError("concurrent poll() invocation")
         timeout = plain(timeout)
+        share_time()
         if not in_coroutine() or not is_timeout(timeout) or timeout == 0:
             return self.original.poll(timeout)
         self.busy = True
@@ -251,6 +261,7 @@ class epoll:
         cdef int64_t deadline
         original = self._original
         timeout = plain(timeout)
+        share_time()
         if not in_coroutine() or not is_timeout(timeout) or timeout == 0:
             return original.poll(timeout, maxevents)
         deadline = deadline_of(timeout, 1)

@@ -20,6 +20,7 @@ share one.
   not see that one, and when it gives its own up, that is put back.
 """
 
+cimport cython
 from libc.stdint cimport int64_t
 
 from coro.interface.capi cimport CORO_FOREVER, CORO_READ, CoroCAPI, Coro_Import
@@ -55,17 +56,17 @@ cdef enum:
 
 cdef const CoroCAPI *core = Coro_Import(CORO_DISTRIBUTION)
 
-original_sigwait = _signal.sigwait
-original_sigwaitinfo = getattr(_signal, "sigwaitinfo", None)
-original_sigtimedwait = getattr(_signal, "sigtimedwait", None)
-original_signal = _signal.signal
-original_getsignal = _signal.getsignal
-original_raise_signal = _signal.raise_signal
-original_pause = _signal.pause
-original_set_wakeup_fd = _signal.set_wakeup_fd
-original_pthread_kill = _signal.pthread_kill
-original_read = os.read
-original_write = os.write
+cdef object original_sigwait = _signal.sigwait
+cdef object original_sigwaitinfo = getattr(_signal, "sigwaitinfo", None)
+cdef object original_sigtimedwait = getattr(_signal, "sigtimedwait", None)
+cdef object original_signal = _signal.signal
+cdef object original_getsignal = _signal.getsignal
+cdef object original_raise_signal = _signal.raise_signal
+cdef object original_pause = _signal.pause
+cdef object original_set_wakeup_fd = _signal.set_wakeup_fd
+cdef object original_pthread_kill = _signal.pthread_kill
+cdef object original_read = os.read
+cdef object original_write = os.write
 
 
 # --- handlers ---------------------------------------------------------------------------
@@ -127,6 +128,7 @@ def release_handlers():
     renew_handlers(False)
 
 
+@cython.binding(False)
 def signal(signalnum, handler, /):
     """Set the handler of a signal: see `signal.signal`."""
     if in_coroutine():
@@ -134,11 +136,13 @@ def signal(signalnum, handler, /):
     return unwrapped(original_signal(signalnum, wrapped(handler)))
 
 
+@cython.binding(False)
 def getsignal(signalnum, /):
     """The handler of a signal: see `signal.getsignal`."""
     return unwrapped(original_getsignal(signalnum))
 
 
+@cython.binding(False)
 def raise_signal(signalnum, /):
     """Send a signal to the calling thread: see `signal.raise_signal`."""
     original_raise_signal(signalnum)
@@ -185,6 +189,7 @@ cdef object wait_for(signals, int64_t deadline):
             os.close(fd)
 
 
+@cython.binding(False)
 def sigwait(sigset, /):
     """Wait for one of the signals: see `signal.sigwait`."""
     if not in_coroutine():
@@ -196,6 +201,7 @@ def sigwait(sigset, /):
     return getattr(told, "si_signo", told)
 
 
+@cython.binding(False)
 def sigwaitinfo(sigset, /):
     """Wait for one of the signals, and what is known of it: see `signal.sigwaitinfo`."""
     if not in_coroutine():
@@ -203,6 +209,7 @@ def sigwaitinfo(sigset, /):
     return wait_for(list(sigset), CORO_FOREVER)
 
 
+@cython.binding(False)
 def sigtimedwait(sigset, timeout, /):
     """As `sigwaitinfo`, for a limited time: see `signal.sigtimedwait`."""
     if not in_coroutine() or not is_length(timeout) or not timeout > 0:
@@ -220,6 +227,7 @@ cdef object programs = -1     # the descriptor of the program, meanwhile
 cdef object warns = True      # and how it is set
 
 
+@cython.binding(False)
 def pause():
     """Wait until a signal's handler has run: see `signal.pause`."""
     global pausing, pipe
@@ -308,6 +316,7 @@ cdef bint is_open(fd) except -1:
     return True
 
 
+@cython.binding(False)
 def set_wakeup_fd(fd, /, *, warn_on_full_buffer=True):
     """Have signals written to a descriptor; the one until now: see `signal.set_wakeup_fd`."""
     global programs, warns
@@ -325,6 +334,7 @@ def set_wakeup_fd(fd, /, *, warn_on_full_buffer=True):
 # --- identities -----------------------------------------------------------------------
 
 
+@cython.binding(False)
 def pthread_kill(thread_id, signalnum, /):
     """Send a signal to a thread: see `signal.pthread_kill`. For an emulated one it is sent to
     the OS thread that it runs in."""

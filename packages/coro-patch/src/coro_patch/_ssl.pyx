@@ -53,13 +53,13 @@ cdef object WantRead = ssl.SSLWantReadError
 cdef object WantWrite = ssl.SSLWantWriteError
 cdef object ragged_eof = ssl.SSL_ERROR_EOF
 
-original_read = TLSSocket.read
-original_write = TLSSocket.write
-original_send = TLSSocket.send
-original_sendall = TLSSocket.sendall
-original_sendfile = TLSSocket.sendfile
-original_do_handshake = TLSSocket.do_handshake
-original_unwrap = TLSSocket.unwrap
+cdef object original_read = TLSSocket.read
+cdef object original_write = TLSSocket.write
+cdef object original_send = TLSSocket.send
+cdef object original_sendall = TLSSocket.sendall
+cdef object original_sendfile = TLSSocket.sendfile
+cdef object original_do_handshake = TLSSocket.do_handshake
+cdef object original_unwrap = TLSSocket.unwrap
 
 # How many forks lie between this process and the one that loaded the module.
 cdef int generation = 0

@@ -135,6 +135,8 @@ TABLE: tuple[Row, ...] = (
         until=(3, 12),
         made=True,
     ),
+    # From 3.13 on `threading` itself forgets the threads of coroutines and C code when they end.
+    Row("thread", "threading", "_DummyThread.__init__", "_threading:dummy_thread", until=(3, 12), made=True),
     # From 3.13 on it has thread handles instead, and the type of locks can be called.
     Row("thread", "_thread", "lock", "_thread_locks:lock", since=(3, 13)),
     Row("thread", "_thread", "start_joinable_thread", "_thread:start_joinable_thread", since=(3, 13)),

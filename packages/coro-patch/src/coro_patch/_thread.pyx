@@ -40,9 +40,9 @@ cdef extern from "_platform.h":
 cdef extern from "Python.h":
     void PyErr_Restore(PyObject *type, PyObject *value, PyObject *traceback)
 
-original_count = _thread._count
-original_get_native_id = _thread.get_native_id
-original_main_ident = getattr(_thread, "_get_main_thread_ident", None)
+cdef object original_count = _thread._count
+cdef object original_get_native_id = _thread.get_native_id
+cdef object original_main_ident = getattr(_thread, "_get_main_thread_ident", None)
 
 try:
     AtExitError = PythonFinalizationError

@@ -16,6 +16,7 @@ milliseconds lets the others run, before it takes the next.
 cimport cython
 from cpython.ref cimport PyObject
 from libc.stdint cimport INT64_MAX, int64_t
+from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 from coro.interface.capi cimport CoroCAPI, Coro_Import
 from coro_patch._identity cimport identity, in_coroutine
@@ -51,6 +52,13 @@ cdef int countdown = TAKEN_IN_A_ROW
 cdef int64_t last_act = 0
 
 
+cdef inline int64_t real_time() noexcept:
+    """ns on a clock that goes on when the virtual one stands still."""
+    cdef timespec since_boot
+    clock_gettime(CLOCK_MONOTONIC, &since_boot)
+    return since_boot.tv_sec * 1_000_000_000 + since_boot.tv_nsec
+
+
 cdef struct Gate:
     bint held
     Queue waiters
@@ -76,7 +84,7 @@ cdef bint enter(Gate *gate, PyObject *on, int64_t length) except -1:
 cdef int share_time() except -1:
     """Let the others run, if it is time for them. Nothing has been taken yet."""
     global countdown, last_act
-    cdef int64_t now = core.now()
+    cdef int64_t now = real_time()
     countdown = TAKEN_IN_A_ROW
     if now - last_act >= SELFISH_TIME and in_coroutine() and not coro_finalizing():
         last_act = now

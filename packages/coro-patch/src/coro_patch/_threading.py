@@ -4,6 +4,7 @@ What belongs here: objects that `threading` made when it was imported, made anew
 emulated threads can wait for them. `threading` itself is the standard library's own.
 """
 
+import functools
 import threading
 from typing import Any
 
@@ -41,6 +42,32 @@ def restore_main_sentinel(original: Any, sentinel: Any) -> None:
 def main_handle(original: Any) -> Any:
     """The handle of the main thread (from 3.13 on)."""
     return _make_thread_handle(original.ident)
+
+
+class _Farewell:
+    """Stands in a local: when the coroutine of a dummy thread ends, `threading` forgets the thread."""
+
+    def __init__(self, thread: threading.Thread) -> None:
+        self._thread = thread
+
+    def __del__(self) -> None:
+        active: dict[int | None, threading.Thread] = vars(threading)["_active"]
+        if active.get(self._thread.ident) is self._thread:
+            del active[self._thread.ident]
+
+
+_farewells = _local()
+
+
+def dummy_thread(original: Any) -> Any:
+    """``_DummyThread.__init__``: they would stay in `threading.enumerate` for ever (up to 3.12)."""
+
+    @functools.wraps(original)
+    def __init__(self: threading.Thread) -> None:
+        original(self)
+        _farewells.mine = _Farewell(self)
+
+    return __init__
 
 
 def new_local(original: Any) -> Any:

@@ -15,8 +15,8 @@ import time
 from coro import yield_slice
 from coro_patch._identity import os_thread_of
 
-original_sleep = time.sleep
-original_pthread_getcpuclockid = getattr(time, "pthread_getcpuclockid", None)
+cdef object original_sleep = time.sleep
+cdef object original_pthread_getcpuclockid = getattr(time, "pthread_getcpuclockid", None)
 
 cdef double LONGEST = 9.2e9  # seconds; beyond, only the original knows what it accepts
 
