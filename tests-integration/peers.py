@@ -8,13 +8,16 @@ it waits for anything else: its other coroutines run meanwhile, and its time lim
 """
 
 import contextlib
+import grp
 import http.client
 import os
+import pwd
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
@@ -171,6 +174,72 @@ def _gets_ready(peer: Peer, ask: Callable[[], object]) -> bool:
     return False
 
 
+#: It needs no root. But if it is root it has to be told to stay so, or its workers become
+#: somebody who may not read the files.
+NGINX = """
+daemon off;
+{user}
+worker_processes 2;
+pid {folder}/pid;
+error_log {folder}/error.log;
+events {{ worker_connections 1024; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    {http}
+}}
+"""
+
+
+@contextlib.contextmanager
+def running_nginx(folder: Path, http: Callable[[int], str]) -> Iterator[int]:
+    """Runs an nginx; the port that it was given.
+
+    Args:
+        folder: for what is its own.
+        http: what it does, with this port; it has to listen at ``folder/socket``, too.
+    """
+    executable = program("nginx")
+    user = ""
+    if os.geteuid() == 0:
+        user = f"user {pwd.getpwuid(0).pw_name} {grp.getgrgid(0).gr_name};"
+
+    def command(port: int) -> list[object]:
+        text = NGINX.format(user=user, folder=folder, http=http(port))
+        (folder / "configuration").write_text(text)
+        return [executable, "-p", folder, "-c", folder / "configuration"]
+
+    def ask() -> None:
+        with HTTPClient(str(folder / "socket")) as client:
+            client.ask("HEAD", "/")
+
+    with on_free_port(command, ask, folder / "error.log") as (_, port):
+        yield port
+
+
+@contextlib.contextmanager
+def running_redis(folder: Path) -> Iterator[tuple[str, int]]:
+    """Runs a Redis server that forgets everything when it ends; the path and the port where it listens."""
+    path, log = str(folder / "socket"), folder / "log"
+    redis = program("redis-server")
+
+    def command(port: int) -> list[object]:
+        places = ["--bind", "127.0.0.1", "--port", port, "--unixsocket", path]
+        return [redis, *places, "--save", "", "--appendonly", "no", "--dir", folder, "--logfile", log]
+
+    def ask() -> None:
+        with connect(path) as client:
+            client.sendall(b"PING\r\n")
+            assert client.recv_exact(5) == b"+PONG"
+
+    with on_free_port(command, ask, log) as (_, port):
+        yield path, port
+
+
 # Addresses
 
 
@@ -288,6 +357,17 @@ def at_once(number: int, work: Callable[[int], Any]) -> list[Any]:
     with ended([coro.spawn(work, each) for each in range(number)]) as started:
         pass
     return [each.result() for each in started]
+
+
+def in_threads(number: int, work: Callable[[int], Any]) -> list[Any]:
+    """Call ``work(0)``, ``work(1)`` ... each in a thread of its own. Returns what they return."""
+    with ThreadPoolExecutor(number) as pool:
+        return list(pool.map(work, range(number)))
+
+
+def real_threads() -> int:
+    """How many OS threads this process has, without that of pytest's watchdog."""
+    return len(list(Path("/proc/self/task").iterdir())) - 1
 
 
 @contextlib.contextmanager

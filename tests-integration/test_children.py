@@ -1,4 +1,4 @@
-"""Child processes of a busy emulated program: many at a time, and forks."""
+"""Child processes of a busy emulated program, many at a time."""
 
 import subprocess
 import sys
@@ -38,38 +38,36 @@ def test_two_hundred_take_about_as_long_as_one() -> None:
     assert float(took) < 30  # one after another it would be 400
 
 
-def test_no_child_of_a_thousand_forks_runs_a_coroutine_of_the_parent() -> None:
+def test_two_hundred_wait_for_a_pool_of_processes() -> None:
+    """No process of the pool has an answer before all have asked."""
     told = run("""
         import coro
         coro.install_thread_emulation()
-        import os, threading, time
-        parent = os.getpid()
-        reader, writer = os.pipe()
-        over = threading.Event()
+        import multiprocessing, os, threading, time
+        context = multiprocessing.get_context("fork")
+        all_asked = context.Event()
 
-        def busy():
-            while not over.is_set():
-                if os.getpid() != parent:
-                    os.write(writer, b"x")
-                    os._exit(9)
-                time.sleep(0)
+        def square(number):
+            all_asked.wait()
+            return number * number, os.getpid()
 
-        threads = [threading.Thread(target=busy) for _ in range(20)]
-        for thread in threads:
-            thread.start()
-        for number in range(1000):
-            pid = os.fork()
-            if pid == 0:
-                time.sleep(0.0001)
-                os._exit(0)
-            assert os.waitpid(pid, 0) == (pid, 0)
-        over.set()
-        for thread in threads:
-            thread.join()
-        os.set_blocking(reader, False)
-        try:
-            print(os.read(reader, 10))
-        except BlockingIOError:
-            print("none")
+        def ask(number):
+            asked.append(number)
+            answers[number] = pool.apply(square, (number,))
+
+        asked, answers = [], {}
+        with context.Pool(4) as pool:
+            threads = [threading.Thread(target=ask, args=(number,)) for number in range(200)]
+            for thread in threads:
+                thread.start()
+            while len(asked) < 200:
+                time.sleep(0.001)
+            assert not answers
+            all_asked.set()
+            for thread in threads:
+                thread.join()
+        assert {number: square for number, (square, _) in answers.items()} == {n: n * n for n in range(200)}
+        assert os.getpid() not in {process for _, process in answers.values()}
+        print("all")
     """)
-    assert told == "none\n"
+    assert told == "all\n"

@@ -7,7 +7,6 @@ of all its clients before it answers the first: so they cannot have come one aft
 import contextlib
 import ftplib
 import http.client
-import http.server
 import imaplib
 import io
 import logging
@@ -23,54 +22,17 @@ import wsgiref.simple_server
 import xmlrpc.client
 import xmlrpc.server
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from meeting import CLIENTS, Gathering, serving
+from peers import PATIENCE, in_threads
 
 import coro
-from coro.testing import leak_check, virtual_clock
+from coro.testing import virtual_clock
 
-#: How many clients there are at a time.
-CLIENTS = 200
-
-#: Seconds without any progress, after which somebody gives up.
-PATIENCE = 60
-
-
-@pytest.fixture(autouse=True)
-def emulated() -> Iterator[None]:
-    with leak_check():
-        coro.install_thread_emulation()
-        try:
-            with coro.timeout(PATIENCE):
-                yield
-        finally:
-            coro.uninstall_thread_emulation()
-
-
-class Gathering:
-    """Where those who serve wait until all have come."""
-
-    def __init__(self, number: int = CLIENTS) -> None:
-        self.barrier = threading.Barrier(number)
-
-    def join(self) -> None:
-        self.barrier.wait(PATIENCE)
-
-
-@contextlib.contextmanager
-def serving(server: socketserver.BaseServer) -> Iterator[tuple[str, int]]:
-    """Run a server of the standard library; where it is."""
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield server.server_address[:2]  # type: ignore[misc]
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+pytestmark = pytest.mark.usefixtures("emulated")
 
 
 @contextlib.contextmanager
@@ -90,12 +52,6 @@ class Server(socketserver.ThreadingTCPServer):
     daemon_threads = False
 
 
-def all_at_once(client: Callable[[int], Any], number: int = CLIENTS) -> list[Any]:
-    """What `client` returns for each number, all in threads of their own."""
-    with ThreadPoolExecutor(number) as pool:
-        return list(pool.map(client, range(number)))
-
-
 def test_socketserver() -> None:
     gathering = Gathering()
 
@@ -111,40 +67,7 @@ def test_socketserver() -> None:
             return stream.readline()
 
     with speaking(talk) as address:
-        assert all_at_once(client) == [b"HELLO %d\r\n" % number for number in range(CLIENTS)]
-
-
-class Web(http.server.ThreadingHTTPServer):
-    request_queue_size = 1024
-    daemon_threads = False
-
-
-@pytest.fixture
-def web() -> Iterator[str]:
-    gathering = Gathering()
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            if self.path.startswith("/together"):
-                gathering.join()
-            self.answer(self.path.encode())
-
-        def do_POST(self) -> None:
-            self.answer(self.rfile.read(int(self.headers["Content-Length"]))[::-1])
-
-        def answer(self, body: bytes) -> None:
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *words: object) -> None:
-            pass
-
-    with serving(Web(("127.0.0.1", 0), Handler)) as (host, port):
-        yield f"{host}:{port}"
+        assert in_threads(CLIENTS, client) == [b"HELLO %d\r\n" % number for number in range(CLIENTS)]
 
 
 def test_http_client_and_server(web: str) -> None:
@@ -157,7 +80,7 @@ def test_http_client_and_server(web: str) -> None:
             assert connection.getresponse().read() == body[::-1]
             return b"done"
 
-    assert all_at_once(client) == [b"done"] * CLIENTS
+    assert in_threads(CLIENTS, client) == [b"done"] * CLIENTS
 
 
 def test_urllib(web: str) -> None:
@@ -167,7 +90,7 @@ def test_urllib(web: str) -> None:
         with opener.open(f"http://{web}/together/{number}", timeout=PATIENCE) as answer:
             return answer.read()
 
-    assert all_at_once(client) == [b"/together/%d" % number for number in range(CLIENTS)]
+    assert in_threads(CLIENTS, client) == [b"/together/%d" % number for number in range(CLIENTS)]
 
 
 def test_wsgiref() -> None:
@@ -193,7 +116,7 @@ def test_wsgiref() -> None:
 
     server = wsgiref.simple_server.make_server("127.0.0.1", 0, application, ThreadingWSGIServer, Handler)
     with serving(server) as (host, port):
-        assert all_at_once(client) == [b"/%d" % number for number in range(CLIENTS)]
+        assert in_threads(CLIENTS, client) == [b"/%d" % number for number in range(CLIENTS)]
 
 
 def test_xmlrpc() -> None:
@@ -214,7 +137,7 @@ def test_xmlrpc() -> None:
     server = ThreadingXMLRPCServer(("127.0.0.1", 0), logRequests=False)
     server.register_function(add)
     with serving(server) as (host, port):
-        assert all_at_once(client) == [number + 1 for number in range(CLIENTS)]
+        assert in_threads(CLIENTS, client) == [number + 1 for number in range(CLIENTS)]
 
 
 def test_smtplib() -> None:
@@ -243,7 +166,7 @@ def test_smtplib() -> None:
             return smtp.sendmail("a@here", ["b@there"], f"Subject: {number}\n\n.dots\n")
 
     with speaking(talk) as (host, port):
-        assert all_at_once(client) == [{}] * CLIENTS
+        assert in_threads(CLIENTS, client) == [{}] * CLIENTS
     assert sorted(mailbox) == sorted(b"Subject: %d\r\n\r\n..dots\r\n" % number for number in range(CLIENTS))
 
 
@@ -275,7 +198,7 @@ def test_poplib() -> None:
         return mail
 
     with speaking(talk) as (host, port):
-        assert all_at_once(client) == [[b"mail %d" % (number + 1), b".dots"] for number in range(CLIENTS)]
+        assert in_threads(CLIENTS, client) == [[b"mail %d" % (number + 1), b".dots"] for number in range(CLIENTS)]
 
 
 def test_imaplib() -> None:
@@ -306,7 +229,7 @@ def test_imaplib() -> None:
             return imap.select()[1], imap.fetch("1", "(RFC822)")[1][0]
 
     with speaking(talk) as (host, port):
-        assert all_at_once(client) == [([b"7"], (b"1 (RFC822 {7}", b"m\r\nail!"))] * CLIENTS
+        assert in_threads(CLIENTS, client) == [([b"7"], (b"1 (RFC822 {7}", b"m\r\nail!"))] * CLIENTS
 
 
 def test_ftplib() -> None:
@@ -344,7 +267,7 @@ def test_ftplib() -> None:
             return file.getvalue()
 
     with speaking(talk) as (host, port):
-        assert all_at_once(client) == [b"<%d>" % number * 10_000 for number in range(CLIENTS)]
+        assert in_threads(CLIENTS, client) == [b"<%d>" % number * 10_000 for number in range(CLIENTS)]
 
 
 def test_sched() -> None:
@@ -358,7 +281,7 @@ def test_sched() -> None:
 
     with virtual_clock():
         begun = coro.now()
-        all_at_once(run)
+        in_threads(CLIENTS, run)
         assert [word for word, _ in done] == ["early"] * CLIENTS + ["late"] * CLIENTS
         assert coro.now() - begun < 21e9
 
@@ -406,7 +329,7 @@ class TestLogging:
         with theirs, theirs.makefile() as stream:
             reader = threading.Thread(target=lambda: lines.extend(stream))
             reader.start()
-            all_at_once(lambda number: logger.warning("line %d", number))
+            in_threads(CLIENTS, lambda number: logger.warning("line %d", number))
             ours.close()
             reader.join()
         assert sorted(lines) == sorted(f"line {number}\n" for number in range(CLIENTS))

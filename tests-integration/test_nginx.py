@@ -1,34 +1,16 @@
 """coro's sockets against nginx: it serves files, and stands in front of examples/http_server.py."""
 
-import grp
 import hashlib
-import os
-import pwd
 import random
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
-from peers import HTTP_SERVER, Address, HTTPClient, Peer, at_once, connect, on_free_port, program
+from peers import HTTP_SERVER, Address, HTTPClient, Peer, at_once, connect, program, running_nginx
 
 pytestmark = pytest.mark.usefixtures("in_time_and_clean")
 
-#: It needs no root. But if it is root it has to be told to stay so, or its workers become
-#: somebody who may not read the files.
 CONFIGURATION = """
-daemon off;
-{user}
-worker_processes 2;
-pid {folder}/pid;
-error_log {folder}/error.log;
-events {{ worker_connections 512; }}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
     client_max_body_size 0;
     keepalive_requests 10000;
 
@@ -44,7 +26,6 @@ http {{
         location /tcp/ {{ proxy_pass http://tcp/; }}
         location /unix/ {{ proxy_pass http://unix/; proxy_buffering off; proxy_request_buffering off; }}
     }}
-}}
 """
 
 
@@ -58,7 +39,7 @@ class Nginx(NamedTuple):
 
 @pytest.fixture(scope="module")
 def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
-    executable = program("nginx")
+    program("nginx")
     folder = tmp_path_factory.mktemp("nginx")
     source = random.Random(0)
     files = {"small": source.randbytes(10_000), "large": source.randbytes(50_000_000)}
@@ -66,23 +47,10 @@ def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
     for name, content in files.items():
         (folder / "files" / name).write_bytes(content)
 
-    user = ""
-    if os.geteuid() == 0:
-        user = f"user {pwd.getpwuid(0).pw_name} {grp.getgrgid(0).gr_name};"
-
     with Peer(*HTTP_SERVER, "0", "--unix", folder / "upstream") as server:
         upstream_port = server.read_line().rpartition(":")[2].rstrip("/")
-
-        def command(port: int) -> list[object]:
-            text = CONFIGURATION.format(user=user, folder=folder, port=port, upstream_port=upstream_port)
-            (folder / "configuration").write_text(text)
-            return [executable, "-p", folder, "-c", folder / "configuration"]
-
-        def ask() -> None:
-            with HTTPClient(str(folder / "socket")) as client:
-                client.ask("HEAD", "/small")
-
-        with on_free_port(command, ask, folder / "error.log") as (_, port):
+        settings = {"folder": folder, "upstream_port": upstream_port}
+        with running_nginx(folder, lambda port: CONFIGURATION.format(port=port, **settings)) as port:
             yield Nginx({"tcp": ("127.0.0.1", port), "unix": str(folder / "socket")}, files["small"], files["large"])
 
 

@@ -7,11 +7,10 @@ connections go on, and a subscriber receives without having asked.
 
 import random
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Self
 
 import pytest
-from peers import Address, at_once, connect, ended, meanwhile, on_free_port, program, wait_for
+from peers import Address, at_once, connect, ended, meanwhile, running_redis, wait_for
 
 import coro
 
@@ -82,19 +81,7 @@ class Redis:
 @pytest.fixture(scope="module")
 def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Address]]:
     """Where a Redis server listens that forgets everything when it ends."""
-    folder: Path = tmp_path_factory.mktemp("redis")
-    path, log = str(folder / "socket"), folder / "log"
-    redis = program("redis-server")
-
-    def command(port: int) -> list[object]:
-        places = ["--bind", "127.0.0.1", "--port", port, "--unixsocket", path]
-        return [redis, *places, "--save", "", "--appendonly", "no", "--dir", folder, "--logfile", log]
-
-    def ask() -> None:
-        with Redis(path) as client:
-            assert client.ask("PING") == b"PONG"
-
-    with on_free_port(command, ask, log) as (_, port):
+    with running_redis(tmp_path_factory.mktemp("redis")) as (path, port):
         yield {"tcp": ("127.0.0.1", port), "unix": path}
 
 

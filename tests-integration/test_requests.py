@@ -3,14 +3,30 @@
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from peers import program
+from meeting import CLIENTS
+from peers import PATIENCE, free_port, in_threads, real_threads, running_nginx
 
-pytest.importorskip("requests", reason="requests is not installed")
+requests = pytest.importorskip("requests", reason="requests is not installed")
+urllib3 = pytest.importorskip("urllib3", reason="urllib3 is not installed")
 
-CLIENTS = 200
+#: Everything comes from elsewhere, by HTTP and by TLS.
+NGINX = """
+    server {{
+        listen unix:{folder}/socket;
+        listen 127.0.0.1:{port};
+        location / {{ proxy_pass http://{web}; }}
+    }}
+    server {{
+        listen 127.0.0.1:{tls_port} ssl;
+        ssl_certificate {certificate};
+        ssl_certificate_key {certificate};
+        location / {{ proxy_pass http://{web}; }}
+    }}
+"""
 
 #: What the client prints when all answers are there. It says nothing before: one answer is
 #: given when all the clients have asked.
@@ -18,7 +34,7 @@ CLIENT = """
 import queue, socket, ssl, threading
 import requests, urllib3
 
-certificate, both, clients = {certificate!r}, {both!r}, {clients}
+certificate, clients = {certificate!r}, {clients}
 
 import coro_patch
 coro_patch.install()
@@ -50,7 +66,7 @@ class Server(http.server.ThreadingHTTPServer):
         self.close_request(request)
 
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-context.load_cert_chain(both)
+context.load_cert_chain(certificate)
 server = Server(("127.0.0.1", 0), Handler)
 serving = threading.Thread(target=server.serve_forever, args=(0.01,))
 serving.start()
@@ -82,15 +98,53 @@ print(answers.qsize())
 """
 
 
-def test_https_after_everything_was_imported(tmp_path: Path) -> None:
+def test_https_after_everything_was_imported(certificate: Path) -> None:
     """All clients and the server in one OS thread; the requests meet at a barrier."""
-    key, certificate, both = (tmp_path / name for name in ("key", "certificate", "both"))
-    options = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
-    names = "subjectAltName=DNS:localhost,IP:127.0.0.1"
-    command = [program("openssl"), "req", "-x509", *options.split(), "-addext", names]
-    subprocess.run([*command, "-keyout", key, "-out", certificate], check=True, capture_output=True)
-    both.write_text(key.read_text() + certificate.read_text())
-    client = textwrap.dedent(CLIENT).format(certificate=str(certificate), both=str(both), clients=CLIENTS)
+    client = textwrap.dedent(CLIENT).format(certificate=str(certificate), clients=CLIENTS)
     done = subprocess.run([sys.executable, "-W", "error", "-c", client], capture_output=True, text=True, timeout=120)
     assert done.stderr == ""
     assert done.stdout.split() == [str(CLIENTS)]
+
+
+@pytest.fixture
+def nginx(web: str, certificate: Path, tmp_path: Path) -> Iterator[dict[str, str]]:
+    """Where an nginx listens that stands in front of a server in this process."""
+    addresses = {}
+
+    def http(port: int) -> str:
+        settings = {"port": port, "tls_port": free_port(), "folder": tmp_path, "web": web, "certificate": certificate}
+        addresses.update(http="http://127.0.0.1:{port}".format(**settings))
+        addresses.update(https="https://127.0.0.1:{tls_port}".format(**settings))
+        return NGINX.format(**settings)
+
+    with running_nginx(tmp_path, http):
+        yield addresses
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+class TestNginx:
+    """Every client asks twice over one connection, and has no second answer before all have asked."""
+
+    PATHS = ("/first", "/together")
+
+    def test_requests(self, nginx: dict[str, str], certificate: Path, scheme: str) -> None:
+        def ask(number: int) -> None:
+            with requests.Session() as session:
+                session.verify, session.trust_env = str(certificate), False
+                for path in self.PATHS:
+                    answer = session.get(f"{nginx[scheme]}{path}/{number}", timeout=PATIENCE)
+                    assert (answer.status_code, answer.text) == (200, f"{path}/{number}")
+                assert real_threads() == 1
+
+        in_threads(CLIENTS, ask)
+
+    def test_one_pool_of_urllib3_for_all(self, nginx: dict[str, str], certificate: Path, scheme: str) -> None:
+        def ask(number: int) -> None:
+            for path in self.PATHS:
+                answer = pool.request("GET", f"{nginx[scheme]}{path}/{number}")
+                assert (answer.status, answer.data) == (200, f"{path}/{number}".encode())
+            assert real_threads() == 1
+
+        options = {"maxsize": CLIENTS, "block": True, "timeout": PATIENCE, "retries": False}
+        with urllib3.PoolManager(ca_certs=str(certificate), **options) as pool:
+            in_threads(CLIENTS, ask)

@@ -16,6 +16,8 @@ import pytest
 import coro
 from coro.testing import leak_check, virtual_clock
 
+pytest.register_assert_rewrite("side_by_side")
+
 # No files left behind, and no failure because a machine is slow.
 hypothesis.settings.register_profile(
     "coro-patch",

@@ -111,7 +111,9 @@ class TestTask:
 
         logged: list[str] = []
         # Not by caplog, which keeps the traceback, and with it the coroutine.
-        monkeypatch.setattr(sys.modules["coro_patch.celery"].logger, "error", lambda text, *args, **_: logged.append(text % args))
+        monkeypatch.setattr(
+            sys.modules["coro_patch.celery"].logger, "error", lambda text, *args, **_: logged.append(text % args)
+        )
         pool.apply_async(lambda: 1, callback=refuse)
         pool.stop()
         assert logged == ["Pool callback raised exception: OSError('no broker')"]

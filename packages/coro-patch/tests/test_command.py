@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from side_by_side import alike, run
+
 SCRIPT = """\
 import sys
 import pickle
@@ -53,36 +55,6 @@ ENDS = {
 
 # What is done in another place for each way to start a program.
 SOME_ENDS = ["an error", "KeyboardInterrupt", "a SyntaxError", "an excepthook"]
-
-
-def start(words: tuple[object, ...], folder: Path, options: tuple[str, ...]) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, *options, *map(str, words)],
-        cwd=folder,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def finish(process: "subprocess.Popen[str]", text: str) -> tuple[str, str, int]:
-    """stdout, stderr and the status."""
-    with process:
-        output, errors = process.communicate(text, timeout=100)
-        return output, errors, process.returncode
-
-
-def run(*words: object, folder: Path, options: tuple[str, ...] = (), text: str = "") -> tuple[str, str, int]:
-    return finish(start(words, folder, options), text)
-
-
-def alike(*words: object, folder: Path, options: tuple[str, ...] = (), text: str = "") -> tuple[str, str, int]:
-    """Run it in plain Python and emulated: nothing may differ. What it does."""
-    processes = [start(words, folder, each) for each in (options, (*options, "-m", "coro_patch"))]
-    plain, emulated = [finish(process, text) for process in processes]
-    assert emulated == plain
-    return plain
 
 
 @pytest.fixture

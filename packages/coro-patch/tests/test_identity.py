@@ -78,3 +78,17 @@ def test_fork_warns_of_emulated_threads_as_of_others(run_program: Callable[[str]
         )
         == "as it should\n"
     )
+
+
+def test_a_warning_of_fork_that_is_an_error_is_dropped_as_pythons(run_program: Callable[[str], str]) -> None:
+    """The child is there already."""
+    program = """
+    import coro; coro.install_thread_emulation()
+    import os, threading
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    print(os.waitpid(child, 0)[1])
+    """
+    assert run_program(program) == "0\n"

@@ -50,6 +50,24 @@ class TestSelectors:
             assert selector.select(60) == []
             assert 60_000_000_000 <= coro.now() - start < 60_100_000_000
 
+    def test_who_always_finds_something_lets_others_run(self, both: str, pairs: Pairs, kind: Any, watched: int) -> None:
+        over: list[None] = []
+        with kind() as selector:
+            for here, _ in pairs[:watched]:
+                selector.register(here, selectors.EVENT_WRITE)
+            thread = threading.Thread(target=over.append, args=(None,))
+            thread.start()
+            while not over:
+                assert selector.select()
+            thread.join()
+            over.clear()
+            selector.modify(pairs[0][0], selectors.EVENT_READ)
+            thread = threading.Thread(target=over.append, args=(None,))
+            thread.start()
+            while not over:
+                selector.select(0)
+            thread.join()
+
     def test_what_is_ready_is_told_at_once(self, both: str, pairs: Pairs, kind: Any, watched: int) -> None:
         with kind() as selector:
             for here, _ in pairs[:watched]:

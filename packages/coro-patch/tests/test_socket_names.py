@@ -38,6 +38,7 @@ def test_numbers_need_no_thread(real_starts: list[None]) -> None:
     ]:
         assert socket.getaddrinfo(*question) == plain(*question)
     assert socket.gethostbyname("127.0.0.1") == "127.0.0.1"
+    assert socket.gethostbyname_ex("127.0.0.1") == ("127.0.0.1", [], ["127.0.0.1"])
     numeric = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
     assert socket.getnameinfo(("127.0.0.1", 80), numeric) == ("127.0.0.1", "80")
     assert real_starts == []

@@ -1,5 +1,4 @@
 from asyncio import AbstractEventLoop
-from collections.abc import Callable
 from typing import Any
 
 def _set_running_loop(loop: AbstractEventLoop | None, /) -> None: ...

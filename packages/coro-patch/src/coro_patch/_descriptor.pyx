@@ -25,7 +25,6 @@ cdef extern from *:
 
 cdef extern from "_platform.h":
     const int CORO_PLAIN, CORO_TERMINAL
-    int coro_finalizing()
     int coro_kind_of_file(int fd)
     int coro_is_nonblocking(int fd)
     int coro_raise_error(int error) except -1
@@ -43,7 +42,7 @@ cdef const CoroCAPI *core = Coro_Import(CORO_DISTRIBUTION)
 
 cdef bint may_wait(int fd, int *kind) noexcept:
     """Whether the calls below are for this descriptor, and here; of what kind it is."""
-    if not in_coroutine() or coro_finalizing():
+    if not in_coroutine():
         return False
     kind[0] = coro_kind_of_file(fd)
     return kind[0] != CORO_PLAIN

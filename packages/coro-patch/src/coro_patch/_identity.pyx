@@ -23,6 +23,9 @@ import coro
 cdef extern from *:
     const char *CORO_DISTRIBUTION  # "coro-patch 1.2.3", from the build
 
+cdef extern from "_platform.h":
+    int coro_finalizing()
+
 cdef extern from "Python.h":
     unsigned long PyThread_get_thread_ident()
 
@@ -52,9 +55,11 @@ cdef unsigned long identity() noexcept:
 
 
 cdef bint in_coroutine() noexcept:
-    """Whether the caller runs in a coroutine, the main one of a thread included."""
+    """Whether the caller runs in a coroutine, the main one of a thread included, and others may
+    run. When the interpreter is being torn down nothing may be switched to: the frames of others
+    stand in ruins. The originals do then what is wanted."""
     cdef int is_main = 0
-    return core.running(&is_main) != NULL
+    return core.running(&is_main) != NULL and not coro_finalizing()
 
 
 def act_for_main(function, *args):

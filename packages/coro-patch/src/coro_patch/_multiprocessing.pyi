@@ -1,5 +1,4 @@
 from types import TracebackType
-from typing import Any
 
 class SemLock:
     def acquire(self, block: bool = True, timeout: float | None = None) -> bool: ...

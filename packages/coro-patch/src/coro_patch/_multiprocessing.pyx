@@ -21,11 +21,11 @@ from posix.unistd cimport getpid
 
 from coro.interface.capi cimport CORO_FOREVER, CoroCAPI, Coro_Import
 from coro_patch._identity cimport identity, in_coroutine
-from coro_patch._waiting cimport deadline_in, seconds_to_ns
+from coro_patch._waiting cimport deadline_in, park, seconds_to_ns
 
 import _multiprocessing
 
-from coro_patch._offload import offload
+from coro_patch._offload import no_more_threads, offload
 from coro_patch._thread_locks import allocate_lock
 
 cdef extern from *:
@@ -47,6 +47,8 @@ cdef object original_SemLock = _multiprocessing.SemLock
 cdef int RECURSIVE_MUTEX = 0
 # How long a thread that was left behind may stay, ns.
 cdef int64_t LOOK_AROUND = 1_000_000_000
+# Between two tries where there can be no thread, ns.
+cdef int64_t PAUSE = 1_000_000
 
 
 @cython.final
@@ -83,6 +85,8 @@ cdef sem_t *semaphore_of(semlock) except NULL:
 cdef bint wait(semlock, int64_t deadline) except -1:
     """Take the semaphore, waiting for it; False if the time was up."""
     cdef Wait job = Wait.__new__(Wait)
+    if no_more_threads() and in_coroutine():
+        return ask_again(semlock, deadline)
     job.semlock = semlock
     job.semaphore = semaphore_of(semlock)
     job.deadline = deadline
@@ -94,6 +98,15 @@ cdef bint wait(semlock, int64_t deadline) except -1:
             sem_post(job.semaphore)
         raise
     return job.taken
+
+
+cdef bint ask_again(semlock, int64_t deadline) except -1:
+    """At the exit of 3.12, where no thread can be had, but whoever has it may have to run."""
+    while not coro_semaphore_try(semaphore_of(semlock)):
+        if core.now() >= deadline:
+            return False
+        park("semaphore", NULL, min(deadline, deadline_in(PAUSE)))
+    return True
 
 
 class SemLock(original_SemLock):

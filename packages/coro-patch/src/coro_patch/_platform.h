@@ -51,6 +51,14 @@ PyAPI_FUNC(void) _PyErr_WriteUnraisableMsg(const char *, PyObject *);
 #define coro_thread_failed(function) _PyErr_WriteUnraisableMsg("in thread started by", function)
 #endif
 
+/* What `_thread._shutdown` says of an exception, which it does not raise. */
+#if PY_VERSION_HEX >= 0x030E0000
+#define coro_shutdown_failed() \
+    PyErr_FormatUnraisable("Exception ignored while joining a thread in _thread._shutdown()")
+#else
+#define coro_shutdown_failed() PyErr_WriteUnraisable(NULL)
+#endif
+
 /* Let a type say that it is the original: "_thread.lock". `name` is kept. */
 static inline int
 coro_call_type(PyObject *type, const char *name)
@@ -184,6 +192,17 @@ coro_is_ready(int fd, int events)
 {
     struct pollfd one = {fd, (short)events, 0};
     return poll(&one, 1, 0) != 0;
+}
+
+/* Wait for so many ns at most, rounded up to ms; -1 for ever. 1 if something has happened, 0 if
+ * nothing has, -1 if a signal came or the wait was too long for one call. */
+static inline int
+coro_wait_for_event(int fd, int events, int64_t longest)
+{
+    struct pollfd one = {fd, (short)events, 0};
+    int64_t ms = longest < 0 ? -1 : longest / 1000000 + (longest % 1000000 != 0);
+    int ready = poll(&one, 1, ms < 1000000 ? (int)ms : 1000000);
+    return ready == 0 && ms >= 1000000 ? -1 : ready;
 }
 
 /* read(2) and write(2) that fail with EAGAIN where they would wait, whatever the mode of the

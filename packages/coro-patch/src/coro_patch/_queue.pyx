@@ -22,7 +22,6 @@ cdef extern from *:
     const char *CORO_DISTRIBUTION
 
 cdef extern from "_platform.h":
-    int coro_finalizing()
     int coro_call_type(object type, const char *name) except -1
 
 cdef const CoroCAPI *core = Coro_Import(CORO_DISTRIBUTION)
@@ -74,7 +73,7 @@ cdef class SimpleQueue:
             judge.put(None)
             judge.get(True, timeout)
             length = seconds_to_ns(timeout)
-        if length and in_coroutine() and not coro_finalizing():
+        if length and in_coroutine():
             core.selfish_act()  # who feeds its own queue would never let others run
         try:
             return self.items.popleft()

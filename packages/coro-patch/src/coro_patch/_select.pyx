@@ -25,7 +25,6 @@ cdef extern from *:
     const char *CORO_DISTRIBUTION
 
 cdef extern from "_platform.h":
-    int coro_finalizing()
     int coro_call_type(object type, const char *name) except -1
 
 cdef const CoroCAPI *core = Coro_Import(CORO_DISTRIBUTION)
@@ -105,7 +104,7 @@ cdef bint is_timeout(timeout):
 
 cdef int share_time() except -1:
     """Something is always ready for one who leaves it where it is, until others have run."""
-    if in_coroutine() and not coro_finalizing():
+    if in_coroutine():
         core.selfish_act()
     return 0
 

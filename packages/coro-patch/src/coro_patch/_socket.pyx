@@ -30,7 +30,7 @@ from libc.stdint cimport int64_t
 
 from coro.interface.capi cimport CORO_FOREVER, CORO_READ, CORO_SCRATCH_SIZE, CORO_WRITE, CoroCAPI, Coro_Import
 from coro_patch._identity cimport in_coroutine
-from coro_patch._waiting cimport deadline_in, park
+from coro_patch._waiting cimport deadline_in, park, wait_fd
 
 import _socket
 import gc
@@ -227,7 +227,7 @@ cdef int not_now(self, int error, int events, int flags, Patience *patience) exc
     patience.tries += 1
     if patience.tries > TRIES_BEFORE_BACKOFF:
         back_off(patience)
-    if not core.wait_fd(fd, events, patience.deadline):
+    if not wait_fd(fd, events, patience.deadline):
         if patience.own_limit:
             coro_raise_error(EAGAIN)
         raise TimeoutError("timed out")
@@ -575,7 +575,7 @@ cdef int finish_connecting(self, int64_t deadline) except -1:
     """Wait until the connection stands or has failed; the errno."""
     cdef int error
     while True:
-        if not core.wait_fd(fd_of(self), CORO_WRITE, deadline):
+        if not wait_fd(fd_of(self), CORO_WRITE, deadline):
             raise TimeoutError("timed out")
         error = coro_socket_error(fd_of(self))
         if error == EISCONN:

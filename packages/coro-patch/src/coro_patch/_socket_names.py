@@ -46,6 +46,8 @@ def gethostbyname(hostname: Any, /) -> Any:
 
 def gethostbyname_ex(hostname: Any, /) -> Any:
     """As the original; other coroutines run while the name is looked up."""
+    if _is_number(_socket.AF_INET, hostname):
+        return _gethostbyname_ex(hostname)
     return offload("gethostbyname_ex", _gethostbyname_ex, hostname)
 
 

@@ -30,7 +30,7 @@ from libc.stdint cimport int64_t
 from coro.interface.capi cimport CORO_FOREVER, CORO_READ, CORO_WRITE, CoroCAPI, Coro_Import
 from coro_patch._identity cimport in_coroutine
 from coro_patch._socket cimport fd_of, give_mode_back, make_nonblocking, put_timeout_back, take_timeout, timeout_of
-from coro_patch._waiting cimport deadline_in
+from coro_patch._waiting cimport deadline_in, wait_fd
 
 import functools
 import os
@@ -138,7 +138,7 @@ cdef object call_at_once(self, Exchange exchange, method, tuple args):
 
 
 cdef int wait_for(int fd, int events, int64_t deadline, what) except -1:
-    if not core.wait_fd(fd, events, deadline):
+    if not wait_fd(fd, events, deadline):
         what = what or ("read" if events == CORO_READ else "write")
         raise TimeoutError(handshake_text() if what == "handshake" else f"The {what} operation timed out")
     return 0

@@ -30,12 +30,14 @@ from contextvars import Context
 from coro.errors import DeadCoroutine, Interrupted
 from coro.interface import scheduler
 from coro_patch._identity import survivor_identity
+from coro_patch._offload import no_more_threads
 from coro_patch._thread_locks import allocate_lock
 
 cdef extern from "_platform.h":
     int coro_finalizing()
     int coro_call_type(object type, const char *name) except -1
     void coro_thread_failed(PyObject *function)
+    void coro_shutdown_failed()
 
 cdef extern from "Python.h":
     void PyErr_Restore(PyObject *type, PyObject *value, PyObject *traceback)
@@ -110,7 +112,7 @@ def start_new_thread(function, args, kwargs={}, /):  # no-cython-lint - the orig
 
 cdef object start(function, args, kwargs, _ThreadHandle handle):
     """Start an emulated thread; its identity."""
-    if coro_finalizing() or main_thread_is_over():
+    if coro_finalizing() or no_more_threads():
         raise AtExitError("can't create new thread at interpreter shutdown")
     here = home if home is not None and apart() == NULL else scheduler()
     # Like a real thread it begins with an empty context.
@@ -119,16 +121,6 @@ cdef object start(function, args, kwargs, _ThreadHandle handle):
     except DeadCoroutine:  # the OS thread that installed the emulation is gone
         coroutine = Context().run(scheduler().spawn, run, function, args, kwargs, handle)
     return <unsigned long> <PyObject *> coroutine
-
-
-cdef bint main_thread_is_over():
-    """3.12 alone refuses new threads as soon as `threading` has seen the main one end, before
-    the functions of `atexit` run."""
-    if sys.version_info[:2] != (3, 12):
-        return False
-    threading = sys.modules.get("threading")
-    main = getattr(threading, "_main_thread", None)
-    return getattr(main, "_is_stopped", False)
 
 
 def run(function, args, kwargs, _ThreadHandle handle):
@@ -152,15 +144,20 @@ def run(function, args, kwargs, _ThreadHandle handle):
 
 
 cdef int report(error, function) except -1:
-    """Tell of it as Python does; the references are stolen."""
-    kind, trace = type(error), error.__traceback__
+    """Tell of it as Python does."""
+    restore(error, error.__traceback__.tb_next)  # the first frame is that of `run`
+    coro_thread_failed(<PyObject *> function)
+    return 0
+
+
+cdef int restore(error, trace) except -1:
+    """Let an exception be the one that is raised; the references are stolen."""
+    kind = type(error)
     Py_INCREF(kind)
     Py_INCREF(error)
     if trace is not None:
         Py_INCREF(trace)
-    PyErr_Restore(<PyObject *> kind, <PyObject *> error,
-                  <PyObject *> trace if trace is not None else NULL)
-    coro_thread_failed(<PyObject *> function)
+    PyErr_Restore(<PyObject *> kind, <PyObject *> error, <PyObject *> trace if trace is not None else NULL)
     return 0
 
 
@@ -180,9 +177,12 @@ def warn_of_fork():
     """As Python warns when a process forks that has several OS threads. Emulated ones, too, are
     not in the child, and what they hold is held there for ever."""
     if alive and not original_count():
-        warnings.warn(
-            f"This process (pid={getpid()}) is multi-threaded, use of fork() may lead to deadlocks in the child.",
-            DeprecationWarning, stacklevel=1)
+        try:
+            warnings.warn(
+                f"This process (pid={getpid()}) is multi-threaded, use of fork() may lead to deadlocks in the child.",
+                DeprecationWarning, stacklevel=1)
+        except Warning:
+            pass  # it was made an error; the child is there already, and Python drops it too
 
 
 if sys.version_info >= (3, 12):
@@ -332,7 +332,12 @@ def _shutdown():
             if handle.ended() or handle.number == me:
                 to_join_at_exit.discard(handle)
                 continue
-            handle.wait(INT64_MAX)
+            try:
+                handle.wait(INT64_MAX)
+            except BaseException as error:  # by Ctrl-C, for one: who is left is not waited for
+                restore(error, None)
+                coro_shutdown_failed()
+                return
             break
         else:
             return

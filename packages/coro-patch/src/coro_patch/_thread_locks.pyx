@@ -32,7 +32,6 @@ cdef extern from *:
     const char *CORO_DISTRIBUTION
 
 cdef extern from "_platform.h":
-    int coro_finalizing()
     int coro_call_type(object type, const char *name) except -1
 
 cdef object original_lock = _thread.LockType
@@ -86,7 +85,7 @@ cdef int share_time() except -1:
     global countdown, last_act
     cdef int64_t now = real_time()
     countdown = TAKEN_IN_A_ROW
-    if now - last_act >= SELFISH_TIME and in_coroutine() and not coro_finalizing():
+    if now - last_act >= SELFISH_TIME and in_coroutine():
         last_act = now
         core.selfish_act()
     return 0

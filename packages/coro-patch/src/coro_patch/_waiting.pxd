@@ -25,6 +25,7 @@ cdef int wake(Waiter *waiter) except -1
 cdef int wake_one(Queue *queue) except -1
 cdef int wake_all(Queue *queue) except -1
 cdef int park(const char *why, PyObject *on, int64_t deadline) except -1
+cdef int wait_fd(int fd, int events, int64_t deadline) except -1
 cdef int64_t deadline_in(int64_t length) noexcept
 cdef int64_t seconds_to_ns(object seconds) except? -1
 cdef bint is_length(object seconds) except -1

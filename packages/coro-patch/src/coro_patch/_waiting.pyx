@@ -12,7 +12,7 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.ref cimport Py_DECREF, Py_INCREF, PyObject
 from libc.stdint cimport INT64_MAX, int64_t
 
-from coro.interface.capi cimport CORO_FOREVER, CoroCAPI, Coro_Import
+from coro.interface.capi cimport CORO_FOREVER, CORO_READ, CORO_WRITE, CoroCAPI, Coro_Import
 
 import _thread
 
@@ -20,7 +20,13 @@ cdef extern from *:
     const char *CORO_DISTRIBUTION
 
 cdef extern from "_platform.h":
+    const int POLLIN
+    const int POLLOUT
     int coro_finalizing()
+    int coro_wait_for_event(int fd, int events, int64_t longest) nogil
+
+cdef extern from "Python.h":
+    int PyErr_CheckSignals() except -1
 
 cdef const CoroCAPI *core = Coro_Import(CORO_DISTRIBUTION)
 
@@ -121,13 +127,34 @@ cdef int wake_all(Queue *queue) except -1:
 
 
 cdef int park(const char *why, PyObject *on, int64_t deadline) except -1:
-    """`CoroCAPI.park`, but an error when the interpreter is being torn down.
-
-    Nothing may be switched to then: the frames of others stand in ruins.
-    """
-    if coro_finalizing():
+    """`CoroCAPI.park`; when the interpreter is being torn down, nobody is left to wake the
+    caller, and a wait that has no end is an error."""
+    if not coro_finalizing():
+        return core.park(why, on, deadline)
+    if deadline == CORO_FOREVER:
         raise AtExitError(f"cannot wait for a {why.decode()} at interpreter shutdown")
-    return core.park(why, on, deadline)
+    return wait_in_ruins(-1, 0, deadline)
+
+
+cdef int wait_fd(int fd, int events, int64_t deadline) except -1:
+    """`CoroCAPI.wait_fd`, also when the interpreter is being torn down."""
+    return wait_in_ruins(fd, events, deadline) if coro_finalizing() else core.wait_fd(fd, events, deadline)
+
+
+cdef int wait_in_ruins(int fd, int events, int64_t deadline) except -1:
+    """When the interpreter is being torn down the OS thread waits: there is no other coroutine."""
+    cdef int ready, interest = (POLLIN if events & CORO_READ else 0) | (POLLOUT if events & CORO_WRITE else 0)
+    cdef int64_t left = -1
+    while True:
+        if deadline != CORO_FOREVER:
+            left = max(0, deadline - core.now())
+        with nogil:
+            ready = coro_wait_for_event(fd, interest, left)
+        if ready >= 0:
+            return ready
+        PyErr_CheckSignals()
+        if deadline != CORO_FOREVER and core.now() >= deadline:
+            return 0
 
 
 cdef int64_t deadline_in(int64_t length) noexcept:
