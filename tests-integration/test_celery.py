@@ -320,8 +320,8 @@ def test_the_limit_of_how_many(server: Server) -> None:
         results = [server.send("wait", f"task {number}", queue="few") for number in range(6)]
         assert server.take("waiting", 2) == {"task 0", "task 1"}
         control = server.app.control
-        [reserved] = control.inspect(["few@here"], timeout=PATIENCE, limit=1).reserved().values()
-        assert len(reserved) >= 4
+        inspect = control.inspect(["few@here"], timeout=PATIENCE, limit=1)
+        wait_for(lambda: len(inspect.reserved()["few@here"]) == 4)
         control.revoke(results[2].id, reply=True, timeout=PATIENCE, limit=1)
         server.client.rpush("task 0", "go")
         assert server.take("waiting") == {"task 3"}
@@ -343,7 +343,7 @@ class TestEnd:
 
     @pytest.fixture(autouse=True)
     def _forget(self, server: Server) -> None:
-        server.client.delete("waiting", "done", *self.NAMES)
+        server.client.delete("waiting", "done", "late", "unacked", "unacked_index", *self.NAMES)
 
     def run(self, server: Server) -> None:
         for name in self.NAMES:
