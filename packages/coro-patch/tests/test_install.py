@@ -155,6 +155,21 @@ def test_the_parts_work_alone(run_program: Callable[[str], str]) -> None:
     )
 
 
+def test_the_first_lock_imports_nothing(run_program: Callable[[str], str]) -> None:
+    """It may be that of an import."""
+    told = run_program("""
+        import coro_patch, sys, _thread
+        coro_patch.install()
+        before = set(sys.modules)
+        lock = _thread.allocate_lock()
+        for _ in range(1000):
+            with lock:
+                pass
+        print(set(sys.modules) - before)
+    """)
+    assert told == "set()\n"
+
+
 def test_it_can_be_installed_in_the_middle_of_an_import(run_program: Callable[[str], str], tmp_path: object) -> None:
     assert (
         run_program(

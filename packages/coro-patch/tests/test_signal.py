@@ -99,6 +99,26 @@ class TestHandlers:
             time.sleep(0.001)
         assert handled == [threading.main_thread().ident]
 
+    def test_they_may_wait_where_they_interrupt_a_wait(self, both: str, alarm: list[int]) -> None:
+        def wait(number: int, frame: object) -> None:
+            time.sleep(0.001)
+            alarm.append(threading.get_ident())
+
+        signal.signal(signal.SIGALRM, wait)
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+        while not alarm:
+            time.sleep(0.1)
+        assert alarm == [threading.main_thread().ident]
+
+    def test_what_they_raise_in_a_wait_ends_it(self, both: str, alarm: list[int]) -> None:
+        def refuse(number: int, frame: object) -> None:
+            raise ZeroDivisionError
+
+        signal.signal(signal.SIGALRM, refuse)
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+        with pytest.raises(ZeroDivisionError):
+            time.sleep(10)
+
     def test_what_they_raise_goes_to_the_main_thread(self, both: str) -> None:
         def refuse(number: int, frame: object) -> None:
             raise ZeroDivisionError

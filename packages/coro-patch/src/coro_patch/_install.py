@@ -11,6 +11,7 @@ import threading
 from types import ModuleType
 from typing import Any
 
+from coro.interface import scheduler
 from coro_patch import _anew, _late, _socket, _sweep, _threading
 from coro_patch._attributes import delete_attribute, set_attribute
 from coro_patch._signal import adopt_handlers, release_handlers
@@ -49,6 +50,9 @@ def install(**parts: bool) -> None:
     wanted = [part for part in PARTS if parts.get(part, True) and part not in _installed]
     if not wanted:
         return
+    # The scheduler imports what it needs when it is made. A lock would make it, and the first one
+    # may be that of an import, in the middle of which nothing can be imported up to 3.11.
+    scheduler()
     try:
         for row in TABLE:
             if row.part in wanted and row.since <= sys.version_info[:2] <= row.until:

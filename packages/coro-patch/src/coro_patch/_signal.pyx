@@ -8,7 +8,9 @@ share one.
 - Python runs a handler in its main thread, between two bytecodes of whichever coroutine runs. If
   that is the main one, which may be waiting, all is well. Another one acts for it while the
   handler runs: `threading` knows it as the main thread, and what the handler raises is raised in
-  the main coroutine. For this the handlers are wrapped, which the program does not see.
+  the main coroutine. For this the handlers are wrapped, which the program does not see. In the
+  middle of the main coroutine's wait nothing can wait, and a handler may, so another one acts
+  for it there too; it begins before the main one can go on. Those in C do not wait.
 
 - What is pending is taken without waiting. Until something is, a signalfd(2) is waited for; where
   there is none, the coroutine looks again and again.
@@ -29,6 +31,7 @@ import _signal
 import contextlib
 import fcntl
 import os
+from types import BuiltinFunctionType
 
 from coro import signal_handler
 from coro.interface import scheduler
@@ -75,8 +78,14 @@ cdef class Handler:
     cdef object function
 
     def __call__(self, number, frame):
-        if runs_in_main_coroutine():
+        if not runs_in_main_coroutine():
+            self.act(number, frame)
+        elif isinstance(self.function, BuiltinFunctionType) or scheduler().main.waiting is None:
             return self.function(number, frame)
+        else:
+            scheduler().spawn(self.act, number, frame)
+
+    def act(self, number, frame):
         try:
             act_for_main(self.function, number, frame)
         except BaseException as error:
