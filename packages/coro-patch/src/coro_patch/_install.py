@@ -25,7 +25,7 @@ _MISSING = object()
 _installed: set[str] = set()
 #: what was changed, in order: (where, name, before, after). `before` is _MISSING where the
 #: name was inherited.
-_changes: list[_sweep.Change] = []
+_changes: list[tuple[Any, str, Any, Any]] = []
 #: the functions and classes of modules that were replaced, and what replaces them, by the
 #: ids of the originals.
 _originals: dict[int, Any] = {}

@@ -6,25 +6,24 @@ have as the defaults of arguments (``def f(write=os.write)``). Objects that hold
 thing themselves are beyond reach, but for the locks of log handlers and of child processes.
 """
 
+from cpython.object cimport PyObject
+
 import _thread
 import contextlib
 import gc
 import sys
-from collections.abc import Iterator
 from types import FunctionType
-from typing import Any
+
+cdef object Function = FunctionType
 
 # Whose originals stay what they are: what the emulation itself stands on.
 _OURS = ("coro", "coro_consts", "coro_patch", "coro_sock", "greenlet")
-
-Place = tuple[Any, str]
-Change = tuple[Any, str, Any, Any]
 
 _REAL_LOCK = _thread.LockType
 _REAL_RLOCK = _thread.RLock
 
 
-def rebind(mapping: dict[int, Any]) -> list[Change]:
+def rebind(dict mapping):
     """Replace objects wherever modules and their classes have bound them.
 
     Args:
@@ -34,49 +33,51 @@ def rebind(mapping: dict[int, Any]) -> list[Change]:
         what was changed: (where, name, before, after).
     """
     changes = []
-    for place, name, value in _bindings():
-        new = mapping.get(id(value))
-        if new is not None and new is not value:
-            with contextlib.suppress(AttributeError, TypeError):
-                setattr(place, name, new)
-                changes.append((place, name, value, new))
-        elif isinstance(value, FunctionType) and value.__defaults__:
-            before = value.__defaults__
-            if any(id(each) in mapping for each in before):
-                after = tuple(mapping.get(id(each), each) for each in before)
-                value.__defaults__ = after
-                changes.append((value, "__defaults__", before, after))
+    for place, names in namespaces():
+        for name, value in names:
+            new = mapping.get(<size_t> <PyObject *> value)
+            if new is not None and new is not value:
+                with contextlib.suppress(AttributeError, TypeError):
+                    setattr(place, name, new)
+                    changes.append((place, name, value, new))
+            elif type(value) is Function and value.__defaults__:
+                before = value.__defaults__
+                after = tuple([mapping.get(id(each), each) for each in before])
+                if any([one is not other for one, other in zip(before, after)]):
+                    value.__defaults__ = after
+                    changes.append((value, "__defaults__", before, after))
     return changes
 
 
-def own(place: Any, name: str) -> Any:
+def own(place, name):
     """What a module, a class or a function itself has under a name; None if nothing."""
     return place.__defaults__ if isinstance(place, FunctionType) else vars(place).get(name)
 
 
-def renew_locks(new_lock: Any, new_rlock: Any) -> list[Change]:
+def renew_locks(new_lock, new_rlock):
     """Replace the locks that modules, log handlers and child processes hold, if nobody has taken them.
 
     A real lock that an emulated thread holds while it waits for something would stop all of
     them, and a real RLock does not keep them from each other.
     """
-    made: dict[int, Any] = {}
+    cdef object lock = _REAL_LOCK, rlock = _REAL_RLOCK
+    made = {}
     changes = []
-    for place, name, value in [*_bindings(), *_holders()]:
-        kind = type(value)
-        if kind is not _REAL_LOCK and kind is not _REAL_RLOCK:
-            continue
-        if id(value) not in made:
-            if not is_free(value):
+    for place, names in [*namespaces(), *holders()]:
+        for name, value in names:
+            if type(value) is not lock and type(value) is not rlock:
                 continue
-            made[id(value)] = new_lock() if kind is _REAL_LOCK else new_rlock()
-        with contextlib.suppress(AttributeError, TypeError):
-            setattr(place, name, made[id(value)])
-            changes.append((place, name, value, made[id(value)]))
+            if id(value) not in made:
+                if not is_free(value):
+                    continue
+                made[id(value)] = new_lock() if type(value) is lock else new_rlock()
+            with contextlib.suppress(AttributeError, TypeError):
+                setattr(place, name, made[id(value)])
+                changes.append((place, name, value, made[id(value)]))
     return changes
 
 
-def is_free(lock: Any) -> bool:
+def is_free(lock):
     """Whether nobody holds a lock or an RLock."""
     if hasattr(lock, "_is_owned") and lock._is_owned():
         return False
@@ -86,14 +87,15 @@ def is_free(lock: Any) -> bool:
     return True
 
 
-def holds_any(name: str, values: set[int]) -> bool:
+def holds_any(name, values):
     """Whether module `name` has bound one of these objects, given by their ids."""
     module = sys.modules.get(name)
-    return module is not None and any(id(value) in values for value in vars(module).values())
+    return module is not None and any([id(value) in values for value in vars(module).values()])
 
 
-def _bindings() -> Iterator[tuple[Any, str, Any]]:
-    """(where, name, value) of everything that modules and their classes have bound."""
+cdef list namespaces():
+    """(where, [(name, value), ...]) of all modules, and of the classes that they define."""
+    found = []
     for module_name, module in list(sys.modules.items()):
         if module_name.partition(".")[0] in _OURS:
             continue
@@ -101,22 +103,23 @@ def _bindings() -> Iterator[tuple[Any, str, Any]]:
             names = list(vars(module).items())
         except TypeError:  # None or something else stands in its place
             continue
-        for name, value in names:
-            yield module, name, value
-            if isinstance(value, type) and value.__module__ == module_name:
-                for attribute, held in list(vars(value).items()):
-                    yield value, attribute, held
+        found.append((module, names))
+        found.extend([(value, list(vars(value).items())) for _, value in names
+                      if isinstance(value, type) and value.__module__ == module_name])
+    return found
 
 
-def _holders() -> Iterator[tuple[Any, str, Any]]:
-    """(where, name, lock) of objects that would hold up others while they have it."""
+cdef list holders():
+    """The same of objects that would hold up others while they have a lock."""
+    found = []
     popen = getattr(sys.modules.get("subprocess"), "Popen", None)
     if popen is not None:
         for child in gc.get_referrers(popen, *popen.__subclasses__()):
             if isinstance(child, popen):
-                yield child, "_waitpid_lock", getattr(child, "_waitpid_lock", None)
+                found.append((child, [("_waitpid_lock", getattr(child, "_waitpid_lock", None))]))
     logging = sys.modules.get("logging")
     for reference in list(getattr(logging, "_handlerList", ())):
         handler = reference()
         if handler is not None:
-            yield handler, "lock", getattr(handler, "lock", None)
+            found.append((handler, [("lock", getattr(handler, "lock", None))]))
+    return found
