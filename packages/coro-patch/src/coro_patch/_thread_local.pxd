@@ -2,6 +2,7 @@ cdef class Record:
     cdef object __weakref__
     cdef dict locals     # the locals that have a dict for this thread: weakrefs by id
     cdef object sentinel  # a weak reference to the lock to release at the end, or None
+    cdef str name        # what `_thread.set_name` was told, or None
 
     cdef int clear(self) except -1
 
