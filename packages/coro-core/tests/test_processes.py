@@ -81,9 +81,9 @@ def way(request, monkeypatch, no_leaks):
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
 
     if request.param == "no pidfd":
-        monkeypatch.setattr(os, "pidfd_open", refuse)
+        monkeypatch.setattr("coro._processes._pidfd_open", refuse)
     elif request.param == "no such call":
-        monkeypatch.delattr(os, "pidfd_open")
+        monkeypatch.setattr("coro._processes._pidfd_open", None)
     yield
     end_threads()
 

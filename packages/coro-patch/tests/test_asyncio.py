@@ -88,6 +88,7 @@ def test_a_thread_that_a_task_starts_sees_no_loop(both: str) -> None:
     assert seen == [True]
 
 
+@pytest.mark.filterwarnings("ignore:.*policy:DeprecationWarning")  # 3.14 deprecates policies
 def test_the_loop_that_is_set_is_a_threads_own(both: str) -> None:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)

@@ -5,6 +5,7 @@ Two things are not compared: numbers of addresses, and the frames of compiled co
 traceback, which the emulation's functions have and Python's own have not.
 """
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -92,7 +93,8 @@ def fail():
     raise ValueError("bad")
 _thread.start_new_thread(fail, ())
 begun.wait()
-time.sleep(0.05)
+while _thread._count():
+    time.sleep(0.001)
 """,
     "an error while threads run": """
 def late():
@@ -383,6 +385,21 @@ atexit.register(logging.warning, "at exit")
 threading.Timer(0.05, logging.warning, ("late",)).start()
 """,
 }
+if sys.version_info >= (3, 14):  # an earlier Python hangs
+    ENDS["a join of a daemon thread when Python is being torn down"] = """
+class Cycle:
+    def __init__(self):
+        self.itself = self
+        self.thread = threading.Thread(target=time.sleep, args=(1000,), daemon=True)
+        self.thread.start()
+    def __del__(self):
+        for timeout in None, 10:
+            try:
+                self.thread.join(timeout)
+            except PythonFinalizationError as error:
+                print(error, self.thread.is_alive())
+Cycle()
+"""
 
 # With warnings, and with what development mode checks: some that have much left at the end.
 STRICT = [

@@ -202,6 +202,8 @@ class TestFiles:
             file.read(1)
 
 
+# pytest's watchdog is a thread; from 3.15 on os.fork() raises what the filters make of the warning.
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 class TestChildren:
     @pytest.mark.parametrize("wait", ["wait", "waitpid", "wait3", "wait4", "waitid"])
     def test_each_way_to_wait(self, both: str, wait: str) -> None:

@@ -1,4 +1,4 @@
-"""`ssl.SSLSocket`, changed in place."""
+"""`ssl.SSLSocket` and its TLS object, changed in place."""
 
 import contextlib
 import errno
@@ -393,6 +393,25 @@ class TestHandshake:
             with contexts.client.wrap_socket(there, server_hostname="localhost", session=session) as client:
                 assert client.session_reused
                 wrapping().close()
+
+
+def test_a_tls_object_used_by_itself(pair: Pair) -> None:
+    """As some do that know how `ssl.SSLSocket` is made; others run while it waits."""
+    server, client = [end._sslobj for end in pair]  # type: ignore[attr-defined]
+    waiting = in_thread(lambda: client.read(10))
+    assert server.write(b"hello") == 5
+    assert waiting() == b"hello"
+    buffer = bytearray(10)
+    waiting = in_thread(lambda: client.read(3, buffer))
+    server.write(b"again")
+    assert (waiting(), buffer[:3]) == (3, b"aga")
+    pair.client.settimeout(1e-3)
+    assert client.read(10) == b"in"
+    with pytest.raises(TimeoutError, match="The read operation timed out"):
+        client.read(10)
+    for method, arguments in (client.read, ()), (client.read, ("size",)), (client.write, ()), (client.write, (b"", 0)):
+        with pytest.raises(TypeError):
+            method(*arguments)
 
 
 class TestTheEndOfTLS:

@@ -14,6 +14,7 @@ HERE = [row for row in TABLE if row.since <= sys.version_info[:2] <= row.until]
 # Not on every platform, or not in every bugfix release.
 OPTIONAL = {
     "_event_loop_policy._local",
+    "_get_name",
     "_thread_local_info",
     "epoll",
     "eventfd_read",

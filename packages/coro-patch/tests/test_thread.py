@@ -162,6 +162,26 @@ def test_a_thread_begins_with_a_context_of_its_own(both: str) -> None:
     assert variable.get() == "main"
 
 
+@pytest.mark.skipif(not hasattr(_thread, "_get_name"), reason="it is new in 3.14")
+@pytest.mark.parametrize(
+    "name", ["short", "a name that is too long", "\u6f22" * 8, "a\u6f22" * 8, "a\0b", "", "\ud800"]
+)
+def test_the_name_that_the_system_keeps(both: str, name: str) -> None:
+    names = []
+
+    def work() -> None:
+        threading.current_thread().name = name
+        names.append(_thread._get_name())  # type: ignore[attr-defined]
+
+    before = _thread._get_name()  # type: ignore[attr-defined]
+    thread = threading.Thread(target=work, name="before")
+    thread.start()
+    thread.join()
+    kept = name.encode(errors="replace").partition(b"\0")[0][:15].decode(errors="surrogateescape")
+    assert names == [kept or "before"]
+    assert _thread._get_name() == before  # type: ignore[attr-defined]
+
+
 def test_counting(emulated: None) -> None:
     before = _thread._count()
     gate = threading.Event()

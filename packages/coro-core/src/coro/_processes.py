@@ -24,7 +24,7 @@ import contextlib
 import operator
 import os
 from _thread import RLock
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -38,6 +38,7 @@ _WAIT_STATUS = tuple[int, int, Any]  # process id, status, resources used
 # The real ones, whatever is emulated later.
 _wait4 = os.wait4
 _waitid = os.waitid
+_pidfd_open: Callable[[int], int] | None = getattr(os, "pidfd_open", None)  # Linux
 
 # So many that nothing waits for a thread in practice: one is needed for each child, or group of
 # children, that coroutines wait for.
@@ -200,9 +201,12 @@ def _ask(pid: int, options: int, child: _Child) -> _WAIT_STATUS:
 @contextlib.contextmanager
 def _pidfd(pid: int) -> Iterator[int | None]:
     """A descriptor that becomes readable when the process ends; None if there can be none."""
+    if _pidfd_open is None:
+        yield None
+        return
     try:
-        descriptor = os.pidfd_open(pid)
-    except (AttributeError, OSError):  # another system, an old kernel; no room for one more
+        descriptor = _pidfd_open(pid)
+    except OSError:  # an old kernel; no room for one more
         yield None
         return
     try:

@@ -128,7 +128,17 @@ def load(program: Program, module: types.ModuleType) -> types.CodeType:
     module.__file__ = path
     if sys.version_info < (3, 15):  # 3.15 knows no __cached__
         vars(module)["__cached__"] = None
-    return code or compile(source, path, "exec", dont_inherit=True)
+    return code or _compile(source, path)
+
+
+def _compile(source: bytes, path: str) -> types.CodeType:
+    try:
+        return compile(source, path, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        # From 3.14 on it looks for words that may be meant, in one line if it is that of a file.
+        if path != "<stdin>" and hasattr(error, "_metadata"):
+            error._metadata = (*error._metadata[:2], None)
+        raise
 
 
 def _code_of(source: str) -> types.CodeType:
@@ -149,7 +159,7 @@ def _call(function: Any, *args: Any) -> None:
         if isinstance(error, SystemExit) and not sys.flags.inspect:
             raise  # Python prints no traceback
         # The first is this frame; `_execute` and `load` are ours, those of `runpy` Python has too.
-        _leave_out(error, {_call.__code__, _execute.__code__, load.__code__, _code_of.__code__})
+        _leave_out(error, {_call.__code__, _execute.__code__, load.__code__, _compile.__code__, _code_of.__code__})
         raise
 
 

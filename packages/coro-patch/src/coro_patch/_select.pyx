@@ -31,6 +31,7 @@ cdef const CoroCAPI *core = Coro_Import(CORO_DISTRIBUTION)
 
 cdef object original_select = select_module.select
 cdef object original_poll = select_module.poll
+cdef object original_poll_object = type(original_poll())
 cdef object original_epoll = getattr(select_module, "epoll", None)
 
 cdef int POLLIN = select_module.POLLIN
@@ -155,12 +156,11 @@ cdef class poll_object:
     cdef dict wanted
     cdef bint busy
 
-    def __cinit__(self):
-        self.original = original_poll()
+    def __cinit__(self, original=None):
+        if type(original) is not original_poll_object:
+            raise TypeError("cannot create 'select.poll' instances")
+        self.original = original
         self.wanted = {}
-
-    def __init__(self):
-        raise TypeError("cannot create 'select.poll' instances")
 
     def register(self, fd, eventmask=POLLIN | POLLPRI | POLLOUT, /):
         """Watch a descriptor for some events, or for others than until now."""
@@ -205,7 +205,7 @@ coro_call_type(poll_object, "select.poll")
 @cython.binding(False)
 def poll():
     """Make a set of descriptors to poll: see `select.poll`."""
-    return poll_object.__new__(poll_object)
+    return poll_object.__new__(poll_object, original_poll())
 
 
 class epoll:

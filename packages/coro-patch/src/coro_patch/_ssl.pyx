@@ -1,8 +1,9 @@
-"""`ssl.SSLSocket`: the methods that may block, changed in place.
+"""`_ssl._SSLSocket`: the methods of Python's TLS object that may block, changed in place.
 
-What belongs here: the methods of `ssl.SSLSocket` that send or receive. Those that connect,
-accept and close are built on `socket.socket`'s, and what works on buffers in memory
-(`ssl.SSLObject`, asyncio) never waits.
+What belongs here: the methods that send or receive. `ssl.SSLSocket` is Python code on top of
+them, but for what it takes from `socket.socket`; only its `sendall` is here too. A TLS object that
+works on buffers in memory (`ssl.SSLObject`, asyncio) never waits, and one that was made without
+an `ssl.SSLSocket` for its owner cannot say what its socket is: the originals do both.
 
 Python's TLS object waits by itself: it asks the socket object for its timeout and polls for
 so long, and without a timeout OpenSSL calls read(2) and write(2) on the descriptor, for which
@@ -32,6 +33,7 @@ from coro_patch._identity cimport in_coroutine
 from coro_patch._socket cimport fd_of, give_mode_back, make_nonblocking, put_timeout_back, take_timeout, timeout_of
 from coro_patch._waiting cimport deadline_in, wait_fd
 
+import _ssl
 import functools
 import os
 import socket
@@ -51,15 +53,13 @@ cdef object TLSSocket = ssl.SSLSocket
 cdef object TLSError = ssl.SSLError
 cdef object WantRead = ssl.SSLWantReadError
 cdef object WantWrite = ssl.SSLWantWriteError
-cdef object ragged_eof = ssl.SSL_ERROR_EOF
-
-cdef object original_read = TLSSocket.read
-cdef object original_write = TLSSocket.write
-cdef object original_send = TLSSocket.send
+cdef object TLSObject = _ssl._SSLSocket
+cdef object original_do_handshake = TLSObject.do_handshake
+cdef object original_read = TLSObject.read
+cdef object original_write = TLSObject.write
+cdef object original_shutdown = TLSObject.shutdown
+cdef object original_sendfile = getattr(TLSObject, "sendfile", None)  # new in 3.15
 cdef object original_sendall = TLSSocket.sendall
-cdef object original_sendfile = TLSSocket.sendfile
-cdef object original_do_handshake = TLSSocket.do_handshake
-cdef object original_unwrap = TLSSocket.unwrap
 
 # How many forks lie between this process and the one that loaded the module.
 cdef int generation = 0
@@ -213,57 +213,52 @@ cdef object call_alone(self, Exchange exchange, int64_t timeout, method, tuple a
         exchange.writer.release()
 
 
+cdef object cooperate(self, method, tuple args, buffer, what, bint alone):
+    """What a method does: as its original, but others run while it waits."""
+    cdef Exchange exchange
+    cdef int64_t timeout
+    owner = self.owner
+    if not isinstance(owner, TLSSocket):
+        return method(self, *args)
+    exchange = exchange_of(owner)
+    timeout = limit_of(owner, exchange)
+    if timeout == 0:
+        return method(self, *args)
+    if alone:
+        return call_alone(owner, exchange, timeout, method, (self, *args), buffer, what)
+    return call(owner, fd_of(owner), exchange, timeout, method, (self, *args), buffer, what)
+
+
 # --- the methods --------------------------------------------------------------------
 
 
-def do_handshake(self, block=False):
-    """Start TLS: see `ssl.SSLSocket.do_handshake`."""
-    cdef Exchange exchange = exchange_of(self)
-    cdef int64_t timeout = limit_of(self, exchange)
-    sslobj = self._sslobj
-    if sslobj is None or timeout == 0 and not block:
-        return original_do_handshake(self, block)
-    self._check_connected()
-    call(self, fd_of(self), exchange, timeout or -1, sslobj.do_handshake, (), None, "handshake")
+def do_handshake(self, *args):
+    """Start TLS: see `ssl.SSLSocket.do_handshake`, which calls this."""
+    return cooperate(self, original_do_handshake, args, None, "handshake", False)
 
 
-def read(self, len=1024, buffer=None):
-    """Receive: see `ssl.SSLSocket.read`, which `recv` and `recv_into` call."""
-    cdef Exchange exchange = exchange_of(self)
-    cdef int64_t timeout = limit_of(self, exchange)
-    sslobj = self._sslobj
-    if sslobj is None or timeout == 0:
-        return original_read(self, len, buffer)
-    self._checkClosed()
-    args = (len,) if buffer is None else (len, buffer)
-    try:
-        return call(self, fd_of(self), exchange, timeout, sslobj.read, args, buffer, "read")
-    except TLSError as error:
-        if error.args[0] != ragged_eof or not self.suppress_ragged_eofs:
-            raise
-    return b"" if buffer is None else 0
+def read(self, *args):
+    """Receive: see `ssl.SSLSocket.read`, which calls this with the size and perhaps a buffer."""
+    return cooperate(self, original_read, args, args[1] if len(args) > 1 else None, "read", False)
 
 
-def write(self, data):
-    """Send: see `ssl.SSLSocket.write`."""
-    cdef Exchange exchange = exchange_of(self)
-    cdef int64_t timeout = limit_of(self, exchange)
-    sslobj = self._sslobj
-    if sslobj is None or timeout == 0:
-        return original_write(self, data)
-    self._checkClosed()
-    return call_alone(self, exchange, timeout, sslobj.write, (data,), data, "write")
+def write(self, *args):
+    """Send: see `ssl.SSLSocket.write`, which calls this with the data."""
+    return cooperate(self, original_write, args, args[0] if args else None, "write", True)
 
 
-def send(self, data, flags=0):
-    """Send: see `ssl.SSLSocket.send`."""
-    cdef Exchange exchange = exchange_of(self)
-    cdef int64_t timeout = limit_of(self, exchange)
-    sslobj = self._sslobj
-    if sslobj is None or timeout == 0 or flags != 0:
-        return original_send(self, data, flags)
-    self._checkClosed()
-    return call_alone(self, exchange, timeout, sslobj.write, (data,), data, "write")
+def sendfile(self, *args):
+    """Send from a file by TLS in the kernel: see `ssl.SSLSocket.sendfile`, which calls this."""
+    return cooperate(self, original_sendfile, args, None, "sendfile", True)
+
+
+def shutdown(self, *args):
+    """End TLS: see `ssl.SSLSocket.unwrap`, which calls this."""
+    plain = cooperate(self, original_shutdown, args, None, None, True)
+    owner = self.owner
+    if isinstance(owner, TLSSocket):
+        give_mode_back(owner)
+    return plain
 
 
 def sendall(self, data, flags=0):
@@ -274,41 +269,6 @@ def sendall(self, data, flags=0):
         return original_sendall(self, data, flags)
     take_turn(exchange, timeout)
     try:
-        return original_sendall(self, data, flags)  # which calls `send`
+        return original_sendall(self, data, flags)  # which calls `write` of the TLS object
     finally:
         exchange.writer.release()
-
-
-def sendfile(self, file, offset=0, count=None):
-    """Send a file: see `ssl.SSLSocket.sendfile`.
-
-    Only with TLS in the kernel, from Python 3.15 on, is it more than a loop of `send`.
-    """
-    cdef Exchange exchange = exchange_of(self)
-    cdef int64_t timeout = limit_of(self, exchange)
-    sslobj = self._sslobj
-    from_kernel = getattr(sslobj, "sendfile", None)
-    if from_kernel is None or timeout == 0 or not sslobj.uses_ktls_for_send():
-        return original_sendfile(self, file, offset, count)
-
-    def send_piece(*args):
-        return call_alone(self, exchange, timeout, from_kernel, args, None, "sendfile")
-
-    give_up = ssl._GiveupOnSSLSendfile
-    try:
-        return self._sendfile_zerocopy(send_piece, give_up, file, offset, count)
-    except give_up:
-        return self._sendfile_use_send(file, offset, count)
-
-
-def unwrap(self):
-    """End TLS: see `ssl.SSLSocket.unwrap`."""
-    cdef Exchange exchange = exchange_of(self)
-    cdef int64_t timeout = limit_of(self, exchange)
-    sslobj = self._sslobj
-    if sslobj is None or timeout == 0:
-        return original_unwrap(self)
-    plain = call_alone(self, exchange, timeout, sslobj.shutdown, (), None, None)
-    self._sslobj = None
-    give_mode_back(self)
-    return plain

@@ -65,15 +65,14 @@ TABLE: tuple[Row, ...] = (
     Row("socket", "_socket", "gethostbyname", "_socket_names:gethostbyname"),
     Row("socket", "_socket", "gethostbyname_ex", "_socket_names:gethostbyname_ex"),
     Row("socket", "_socket", "gethostbyaddr", "_socket_names:gethostbyaddr"),
-    # ssl: what is not here is built on these and on `socket`'s.
-    Row("ssl", "ssl", "SSLSocket.do_handshake", "_ssl:do_handshake"),
-    Row("ssl", "ssl", "SSLSocket.read", "_ssl:read"),
-    Row("ssl", "ssl", "SSLSocket.write", "_ssl:write"),
-    Row("ssl", "ssl", "SSLSocket.send", "_ssl:send"),
-    Row("ssl", "ssl", "SSLSocket.sendall", "_ssl:sendall"),
-    Row("ssl", "ssl", "SSLSocket.unwrap", "_ssl:unwrap"),
+    # ssl: `SSLSocket` is built on its TLS object, but all of a `sendall` is one write.
+    Row("ssl", "_ssl", "_SSLSocket.do_handshake", "_ssl:do_handshake"),
+    Row("ssl", "_ssl", "_SSLSocket.read", "_ssl:read"),
+    Row("ssl", "_ssl", "_SSLSocket.write", "_ssl:write"),
+    Row("ssl", "_ssl", "_SSLSocket.shutdown", "_ssl:shutdown"),
     # TLS in the kernel sends files by itself.
-    Row("ssl", "ssl", "SSLSocket.sendfile", "_ssl:sendfile", since=(3, 15)),
+    Row("ssl", "_ssl", "_SSLSocket.sendfile", "_ssl:sendfile", since=(3, 15)),
+    Row("ssl", "ssl", "SSLSocket.sendall", "_ssl:sendall"),
     # os: what waits for other processes.
     Row("os", "os", "close", "_os:close"),
     Row("os", "os", "read", "_os:read"),
@@ -149,6 +148,12 @@ TABLE: tuple[Row, ...] = (
     Row("thread", "threading", "_main_thread._os_thread_handle", "_threading:main_handle", (3, 14), LAST, True),
     # From 3.14 on a thread names its OS thread, which emulated ones share.
     Row("thread", "_thread", "set_name", "_thread:set_name", since=(3, 14)),
+    Row("thread", "_thread", "_get_name", "_thread:_get_name", since=(3, 14)),
+    # `concurrent.interpreters` is new in 3.14: nothing is emulated in the others.
+    *(
+        Row("thread", "_interpreters", name, f"_interpreters:{name}", since=(3, 14), late=True)
+        for name in ("call", "exec", "run_func", "run_string")
+    ),
     # `threading` keeps in it, for each thread, what ends its entry for a foreign thread.
     # (3.12 has it from some bugfix release on; where there is none the row does nothing.)
     Row("thread", "threading", "_thread_local_info", "_threading:new_local", since=(3, 12), made=True),

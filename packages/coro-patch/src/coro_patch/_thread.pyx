@@ -51,6 +51,12 @@ try:
 except NameError:  # new in 3.13
     AtExitError = RuntimeError
 
+# From 3.15 on `_thread._shutdown` leaves its exceptions to be told of by Python.
+cdef bint SHUTDOWN_RAISES = sys.version_info >= (3, 15)
+
+# Who runs no more will not end: from 3.14 on that is an error, and no wait.
+cdef bint JOIN_FAILS_AT_EXIT = sys.version_info >= (3, 14)
+
 cdef enum:
     LARGEST_NATIVE_ID = 1 << 22  # Linux: PID_MAX_LIMIT
 
@@ -191,7 +197,7 @@ def warn_of_fork():
                 f"This process (pid={getpid()}) is multi-threaded, use of fork() may lead to deadlocks in the child.",
                 DeprecationWarning, stacklevel=1)
         except Warning:
-            pass  # it was made an error; the child is there already, and Python drops it too
+            pass  # it was made an error; up to 3.14 Python drops it too, and nothing that is called here could raise it
 
 
 if sys.version_info >= (3, 12):
@@ -274,6 +280,8 @@ cdef class _ThreadHandle:
 
     cdef int wait(self, int64_t length) except -1:
         cdef int64_t deadline = deadline_in(length)
+        if JOIN_FAILS_AT_EXIT and coro_finalizing():
+            raise AtExitError("cannot join thread at interpreter shutdown")
         cdef Waiter *waiter = new_waiter()
         append(&self.joiners, waiter)
         try:
@@ -344,6 +352,9 @@ def _shutdown():
             try:
                 handle.wait(INT64_MAX)
             except BaseException as error:  # by Ctrl-C, for one: who is left is not waited for
+                error.__traceback__ = None
+                if SHUTDOWN_RAISES:
+                    raise error
                 restore(error, None)
                 coro_shutdown_failed()
                 return
@@ -355,15 +366,31 @@ def _shutdown():
 # --- names, from 3.14 on ------------------------------------------------------------
 
 cdef object original_set_name = getattr(_thread, "set_name", None)
+cdef object original_get_name = getattr(_thread, "_get_name", None)
+
+cdef enum:
+    LONGEST_NAME = 15  # bytes; Linux: TASK_COMM_LEN without its NUL
 
 
 @cython.binding(False)
 def set_name(name, /):
-    """Name the OS thread; emulated threads share it, so theirs does nothing."""
+    """Name the OS thread. Emulated threads share it; the system does not learn their names."""
     if not isinstance(name, str):
         raise TypeError(f"set_name() argument 'name' must be str, not {type(name).__name__}")
     if apart() == NULL:
         original_set_name(name)
+    else:
+        this_record().name = name
+
+
+@cython.binding(False)
+def _get_name():
+    """The name of the running thread as the system keeps it: cut off."""
+    name = None if apart() == NULL else this_record().name
+    if name is None:
+        return original_get_name()
+    kept = name.encode(sys.getfilesystemencoding(), "replace").partition(b"\0")[0]
+    return os.fsdecode(kept[:LONGEST_NAME])
 
 
 coro_call_type(_ThreadHandle, "_thread._ThreadHandle")

@@ -39,6 +39,7 @@ cdef object original_lock = _thread.LockType
 cdef object judge = _thread.allocate_lock()
 
 cdef bint lock_can_be_called = sys.version_info >= (3, 13)
+cdef bint NO_ARGUMENTS = sys.version_info >= (3, 15)
 
 
 cdef enum:
@@ -229,10 +230,9 @@ cdef class RLock:
     cdef unsigned long count
 
     def __cinit__(self, *args, **kwargs):
-        pass  # the original, too, takes any arguments
-
-    def __init__(self, *args, **kwargs):
-        pass
+        # Up to 3.14 the original, too, takes any arguments; later, those that an `__init__` takes.
+        if NO_ARGUMENTS and (args or kwargs) and type(self).__init__ is object.__init__:
+            raise TypeError(f"RLock() takes no {'positional' if args else 'keyword'} arguments")
 
     def __repr__(self):
         return (f"<{'locked' if self.count else 'unlocked'} {type_name(self)} object "
