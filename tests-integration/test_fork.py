@@ -255,9 +255,9 @@ for way in (leave, drop, close, detach, write, unwrap):
             connection.ask()
             connection.ask()
             connection.end()
-            print(way.__name__, "goes on")
+            print(way.__name__, "goes on", flush=True)
         except (OSError, AssertionError):
-            print(way.__name__, "is broken")
+            print(way.__name__, "is broken", flush=True)
 """
 
 

@@ -488,7 +488,7 @@ class TestOptions:
         assert server.peer.process.pid not in pids
 
     def test_preload(self, run: Callable[..., Gunicorn]) -> None:
-        server = run("--preload", "--workers", "2")
+        server = run("--preload")
         assert at_once(CROWD, lambda _: server.ask("/two")[0]) == [200] * CROWD
 
     def test_tls(self, run: Callable[..., Gunicorn], tmp_path: Path) -> None:

@@ -7,14 +7,14 @@ real one here, while other coroutines run. That thread goes by the caller's name
 
 import _thread
 import functools
+import importlib
 from collections.abc import Callable
 from typing import Any
-
-import _interpreters
 
 from coro_patch._offload import offload
 from coro_patch._thread import _get_name
 
+_interpreters: Any = importlib.import_module("_interpreters")
 _originals = {name: getattr(_interpreters, name) for name in ("call", "exec", "run_func", "run_string")}
 # Not in every Python that has `_interpreters`, nor on every platform.
 _name_here: Callable[[], str] | None = getattr(_thread, "_get_name", None)
