@@ -9,7 +9,6 @@ from collections.abc import Callable
 import pytest
 
 import coro
-from coro_patch._table import PARTS
 
 fork = multiprocessing.get_context("fork")
 
@@ -128,7 +127,6 @@ def test_conditions_and_events(both: str) -> None:
     assert seen == [True] * 3
 
 
-@pytest.mark.skipif("os" not in PARTS, reason="os.read and os.write are not emulated")
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_pools_queues_and_managers(run_program: Callable[[str], str], tmp_path: os.PathLike[str], method: str) -> None:
     assert (

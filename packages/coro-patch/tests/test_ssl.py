@@ -511,7 +511,7 @@ def test_forks_of_a_busy_process(run_program: Callable[[str], str], certificate:
     import os, socket, ssl, threading
     from coro.testing import wait_all_blocked
 
-    FORKS, SIZE = 30, 1_000_000
+    FORKS, SIZE = 100, 1_000_000
     server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context(cafile={str(certificate)!r})
     server.load_cert_chain({str(certificate)!r})
     listener = socket.create_server(("127.0.0.1", 0))

@@ -92,8 +92,8 @@ def uninstall() -> None:
                 _threading.restore_main_sentinel(before, after)
     _socket.give_modes_back()
     _anew.unwatch()
-    # Modules that were imported meanwhile.
-    _sweep.rebind({id(new): _originals[number] for number, new in _replacements.items()})
+    if _replacements:  # modules that were imported meanwhile have bound some
+        _sweep.rebind({id(new): _originals[number] for number, new in _replacements.items()})
     _changes.clear()
     _originals.clear()
     _replacements.clear()

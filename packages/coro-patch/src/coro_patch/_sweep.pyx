@@ -4,17 +4,29 @@ What belongs here: going through the modules that are imported, and through the 
 that they define, and rebinding by identity: their attributes, and what their functions
 have as the defaults of arguments (``def f(write=os.write)``). Objects that hold such a
 thing themselves are beyond reach, but for the locks of log handlers and of child processes.
+
+A large program has some hundred thousand names, and install() is called while it starts: so
+the names are gone through in C, and nothing is made of those that are not sought.
 """
 
-from cpython.object cimport PyObject
+from cpython.dict cimport PyDict_Check, PyDict_Contains, PyDict_Next
+from cpython.object cimport Py_TYPE, PyObject
+from cpython.type cimport PyType_Check
+from libc.stdint cimport uint64_t
 
 import _thread
 import contextlib
 import gc
+import os
 import sys
-from types import FunctionType
 
-cdef object Function = FunctionType
+cdef extern from "Python.h":
+    const unsigned long Py_TPFLAGS_HEAPTYPE
+    ctypedef struct PyTypeObject:
+        PyObject *tp_dict
+    bint PyType_HasFeature(PyTypeObject *type, unsigned long feature)
+    bint PyFunction_Check(PyObject *)
+    PyObject *PyFunction_GET_DEFAULTS(PyObject *function)
 
 # Whose originals stay what they are: what the emulation itself stands on.
 _OURS = ("coro", "coro_consts", "coro_patch", "coro_sock", "greenlet")
@@ -33,25 +45,23 @@ def rebind(dict mapping):
         what was changed: (where, name, before, after).
     """
     changes = []
-    for place, names in namespaces():
-        for name, value in names:
-            new = mapping.get(<size_t> <PyObject *> value)
-            if new is not None and new is not value:
-                with contextlib.suppress(AttributeError, TypeError):
-                    setattr(place, name, new)
-                    changes.append((place, name, value, new))
-            elif type(value) is Function and value.__defaults__:
-                before = value.__defaults__
-                after = tuple([mapping.get(id(each), each) for each in before])
-                if any([one is not other for one, other in zip(before, after)]):
-                    value.__defaults__ = after
-                    changes.append((value, "__defaults__", before, after))
+    for place, name, value in find(Objects(mapping)):
+        new = mapping.get(id(value))
+        if new is None:
+            before = value.__defaults__
+            after = tuple([mapping.get(id(each), each) for each in before])
+            value.__defaults__ = after
+            changes.append((value, "__defaults__", before, after))
+        elif new is not value:
+            with contextlib.suppress(AttributeError, TypeError):
+                setattr(place, name, new)
+                changes.append((place, name, value, new))
     return changes
 
 
 def own(place, name):
     """What a module, a class or a function itself has under a name; None if nothing."""
-    return place.__defaults__ if isinstance(place, FunctionType) else vars(place).get(name)
+    return place.__defaults__ if name == "__defaults__" else vars(place).get(name)
 
 
 def renew_locks(new_lock, new_rlock):
@@ -60,20 +70,16 @@ def renew_locks(new_lock, new_rlock):
     A real lock that an emulated thread holds while it waits for something would stop all of
     them, and a real RLock does not keep them from each other.
     """
-    cdef object lock = _REAL_LOCK, rlock = _REAL_RLOCK
     made = {}
     changes = []
-    for place, names in [*namespaces(), *holders()]:
-        for name, value in names:
-            if type(value) is not lock and type(value) is not rlock:
+    for place, name, value in [*find(Locks()), *held_by_objects()]:
+        if id(value) not in made:
+            if not is_free(value):
                 continue
-            if id(value) not in made:
-                if not is_free(value):
-                    continue
-                made[id(value)] = new_lock() if type(value) is lock else new_rlock()
-            with contextlib.suppress(AttributeError, TypeError):
-                setattr(place, name, made[id(value)])
-                changes.append((place, name, value, made[id(value)]))
+            made[id(value)] = new_lock() if type(value) is _REAL_LOCK else new_rlock()
+        with contextlib.suppress(AttributeError, TypeError):
+            setattr(place, name, made[id(value)])
+            changes.append((place, name, value, made[id(value)]))
     return changes
 
 
@@ -93,33 +99,123 @@ def holds_any(name, values):
     return module is not None and any([id(value) in values for value in vars(module).values()])
 
 
-cdef list namespaces():
-    """(where, [(name, value), ...]) of all modules, and of the classes that they define."""
+# --- going through names ------------------------------------------------------------
+
+
+cdef class Sought:
+    """What a search is for."""
+
+    cdef bint includes(self, PyObject *value) except -1:
+        """It runs no code of Python's, which could change what is gone through."""
+        raise NotImplementedError
+
+
+cdef class Objects(Sought):
+    """Certain objects, and functions that have one of them as a default."""
+
+    cdef dict ids
+    cdef uint64_t[64] bits  # most of what is not sought is told by six of its address's bits
+
+    def __cinit__(self, dict ids):
+        cdef size_t number
+        self.ids = ids
+        self.bits[:] = [0] * 64
+        for number in ids:
+            self.bits[number >> 10 & 63] |= <uint64_t> 1 << (number >> 4 & 63)
+
+    cdef bint includes(self, PyObject *value) except -1:
+        if self.has(value):
+            return True
+        cdef PyObject *defaults = PyFunction_GET_DEFAULTS(value) if PyFunction_Check(value) else NULL
+        if defaults != NULL:
+            for each in <tuple> defaults:
+                if self.has(<PyObject *> each):
+                    return True
+        return False
+
+    cdef bint has(self, PyObject *value) except -1:
+        cdef size_t number = <size_t> value
+        if not self.bits[number >> 10 & 63] >> (number >> 4 & 63) & 1:
+            return False
+        return PyDict_Contains(self.ids, number)
+
+
+cdef class Locks(Sought):
+    """Locks of Python's own."""
+
+    cdef object lock
+    cdef object rlock
+
+    def __cinit__(self):
+        self.lock = _REAL_LOCK
+        self.rlock = _REAL_RLOCK
+
+    cdef bint includes(self, PyObject *value) except -1:
+        cdef PyObject *type = <PyObject *> Py_TYPE(<object> value)
+        return type == <PyObject *> self.lock or type == <PyObject *> self.rlock
+
+
+cdef list find(Sought sought):
+    """(where, name, value) of all that is sought, in all modules and in the classes that they define."""
     found = []
     for module_name, module in list(sys.modules.items()):
         if module_name.partition(".")[0] in _OURS:
             continue
         try:
-            names = list(vars(module).items())
+            names = vars(module)
         except TypeError:  # None or something else stands in its place
             continue
-        found.append((module, names))
-        found.extend([(value, list(vars(value).items())) for _, value in names
-                      if isinstance(value, type) and value.__module__ == module_name])
+        if PyDict_Check(names):
+            search(module, names, sought, found)
+            for each in classes(names, module_name):
+                search(each, <object> (<PyTypeObject *> each).tp_dict, sought, found)
     return found
 
 
-cdef list holders():
-    """The same of objects that would hold up others while they have a lock."""
-    found = []
-    popen = getattr(sys.modules.get("subprocess"), "Popen", None)
-    if popen is not None:
-        for child in gc.get_referrers(popen, *popen.__subclasses__()):
-            if isinstance(child, popen):
-                found.append((child, [("_waitpid_lock", getattr(child, "_waitpid_lock", None))]))
+cdef int search(object place, dict names, Sought sought, list found) except -1:
+    cdef PyObject *name
+    cdef PyObject *value
+    cdef Py_ssize_t position = 0
+    cdef list flat = []  # a tuple for each could start the collector, and finalizers change dicts
+    while PyDict_Next(names, &position, &name, &value):
+        if sought.includes(value):
+            flat.append(<object> name)
+            flat.append(<object> value)
+    while flat:
+        last = flat.pop()
+        found.append((place, flat.pop(), last))
+    return 0
+
+
+cdef list classes(dict names, str module_name):
+    """The classes that a module defines. Those that are static in C cannot be changed."""
+    cdef PyObject *name
+    cdef PyObject *value
+    cdef Py_ssize_t position = 0
+    cdef list found = []
+    while PyDict_Next(names, &position, &name, &value):
+        if PyType_Check(<object> value) and PyType_HasFeature(<PyTypeObject *> value, Py_TPFLAGS_HEAPTYPE):
+            found.append(<object> value)
+    return [each for each in found if vars(each).get("__module__") == module_name]
+
+
+cdef list held_by_objects():
+    """The same of locks that objects have which would hold up others meanwhile."""
+    held = [(child, "_waitpid_lock") for child in children()]
     logging = sys.modules.get("logging")
-    for reference in list(getattr(logging, "_handlerList", ())):
-        handler = reference()
-        if handler is not None:
-            found.append((handler, [("lock", getattr(handler, "lock", None))]))
-    return found
+    held.extend([(reference(), "lock") for reference in list(getattr(logging, "_handlerList", ()))])
+    found = [(place, name, getattr(place, name, None)) for place, name in held]
+    return [(place, name, value) for place, name, value in found if type(value) in (_REAL_LOCK, _REAL_RLOCK)]
+
+
+cdef list children():
+    """The child processes of `subprocess` that may be waited for."""
+    popen = getattr(sys.modules.get("subprocess"), "Popen", None)
+    if popen is None:
+        return []
+    if hasattr(os, "waitid"):
+        try:
+            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:  # which spares the way through all that is alive
+            return []
+    return [each for each in gc.get_referrers(popen, *popen.__subclasses__()) if isinstance(each, popen)]
