@@ -275,7 +275,8 @@ def main() -> None:
             coro.spawn(accept, opened.enter_context(listen_unix(options.unix)))
             opened.callback(os.unlink, options.unix)
         host = f"[{options.host}]" if ":" in options.host else options.host
-        print(f"Listening at http://{host}:{listener.getsockname()[1]}/", flush=True)
+        # Said by a coroutine, so when it is true: who hears it may send, or interrupt, at once.
+        coro.spawn(print, f"Listening at http://{host}:{listener.getsockname()[1]}/", flush=True)
         coro.event_loop()
     sys.exit(130)
 

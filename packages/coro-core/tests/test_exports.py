@@ -1,6 +1,8 @@
 """Names that other distributions add to `coro`."""
 
 import importlib.metadata
+import sys
+from types import ModuleType
 
 import pytest
 
@@ -18,7 +20,7 @@ def announced(monkeypatch):
         asked.append(group)
         return entries
 
-    monkeypatch.setattr(_exports, "entry_points", entry_points)
+    monkeypatch.setattr(importlib.metadata, "entry_points", entry_points)
     _exports._entries.cache_clear()
     names = set(vars(coro))
     yield entries
@@ -74,8 +76,9 @@ class TestMissing:
         ("name", "home"),
         [("AF", "coro-consts"), ("tcp_sock", "coro-sock"), ("install_thread_emulation", "coro-patch")],
     )
-    def test_of_a_distribution_that_is_not_installed(self, announced, name, home):
+    def test_of_a_distribution_that_is_not_installed(self, monkeypatch, name, home):
         vars(coro).pop(name, None)
+        monkeypatch.setitem(sys.modules, home.replace("-", "_"), None)
         with pytest.raises(AttributeError, match=f"coro.{name} is part of {home}.*pip install"):
             getattr(coro, name)
 
@@ -90,10 +93,30 @@ class TestMissing:
             run(f"from coro import {module}")
             run(f"import coro.{module}")
 
-    def test_core_itself_reads_no_metadata(self, run):
+    @pytest.mark.parametrize("name", ["tcp_sock", "backdoor", "AF", "install_thread_emulation"])
+    def test_of_a_distribution_that_is_too_old(self, monkeypatch, name):
+        home = next(home for home, names in _exports.HOMES.items() if name in names)
+        vars(coro).pop(name, None)
+        monkeypatch.setitem(sys.modules, home.replace("-", "_"), ModuleType(home.replace("-", "_")))
+        monkeypatch.delitem(sys.modules, "coro_sock.backdoor", raising=False)
+        with pytest.raises(AttributeError, match=f"coro.{name} is part of {home}.*too old"):
+            getattr(coro, name)
+
+    def test_what_a_distribution_itself_lacks_is_not_taken_for_it(self, monkeypatch, tmp_path):
+        vars(coro).pop("AF", None)
+        (tmp_path / "coro_consts.py").write_text("import no_such_module_anywhere")
+        monkeypatch.delitem(sys.modules, "coro_consts", raising=False)
+        monkeypatch.syspath_prepend(tmp_path)
+        with pytest.raises(ModuleNotFoundError, match="no_such_module_anywhere"):
+            _ = coro.AF
+
+    def test_coros_own_names_are_found_without_metadata(self, run):
         run("""
             import sys, coro
+            from coro import interface, testing, _capi
             coro.spawn(list).join()
+            for name in ("AF", "tcp_sock", "install_thread_emulation", "_private"):
+                hasattr(coro, name)
             assert "importlib.metadata" not in sys.modules
         """)
 

@@ -256,6 +256,8 @@ else:
 
     def __getattr__(name: str) -> Any:
         """A name of another distribution: found once, then kept here."""
+        if name.startswith("_"):
+            raise AttributeError(f"module 'coro' has no attribute {name!r}")
         from coro._exports import find
 
         value = find(name)

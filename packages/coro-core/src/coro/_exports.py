@@ -1,17 +1,26 @@
 """Finds the names that other distributions add to `coro`.
 
-What belongs here: the look-up through entry points, done once for each name, and the
-message for a name that nobody installed provides.
+What belongs here: the look-up, done once for each name, and the message for a name that nobody
+installed provides. A distribution announces its names by entry points. To read those of all that
+is installed takes longer than to start Python, so the names of coro's own are known here, and
+found without.
 """
 
+from __future__ import annotations
+
 import functools
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from importlib.machinery import PathFinder
+from typing import TYPE_CHECKING, Any
+
+from coro import __path__
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "coro.exports"
 
-#: Where a name would come from, for the message when that is not installed. A name that
-#: is missing here is still found when its distribution announces it.
+#: The names of coro's own distributions. One that is missing here is still found when its
+#: distribution announces it.
 HOMES = {
     "coro-consts": frozenset("AF AI EAI IP IPPROTO IPV6 MSG NI PF SHUT SO SOCK SOL TCP".split()),
     "coro-sock": frozenset(
@@ -31,14 +40,12 @@ def find(name: str) -> Any:
     Raises:
         AttributeError: none does; the message says which one to install, if known.
     """
-    entry = _entries().get(name)
+    for home, its_names in HOMES.items():
+        if name in its_names:
+            return _of(home, name)
+    # `from coro import testing` asks here first, and imports what is no attribute.
+    entry = None if PathFinder.find_spec(f"coro.{name}", __path__) else _entries().get(name)
     if entry is None:
-        for home, its_names in HOMES.items():
-            if name in its_names:
-                raise AttributeError(
-                    f"coro.{name} is part of {home}, which is not installed here "
-                    f"(or is too old to have it): pip install --upgrade {home}"
-                )
         raise AttributeError(f"module 'coro' has no attribute {name!r}")
     return entry.load()
 
@@ -48,6 +55,21 @@ def names() -> list[str]:
     return list(_entries())
 
 
+def _of(home: str, name: str) -> Any:
+    package = home.replace("-", "_")
+    try:
+        return getattr(__import__(package, fromlist=[name]), name)
+    except (ModuleNotFoundError, AttributeError) as error:
+        if isinstance(error, ModuleNotFoundError) and error.name != package:
+            raise
+        raise AttributeError(
+            f"coro.{name} is part of {home}, which is not installed here "
+            f"(or is too old to have it): pip install --upgrade {home}"
+        ) from error
+
+
 @functools.cache
 def _entries() -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points
+
     return {entry.name: entry for entry in entry_points(group=GROUP)}

@@ -6,22 +6,23 @@ which ours are not. So it gets the module that was there before.
 """
 
 import importlib
-import importlib.abc
 import sys
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
 _KEPT: dict[str, ModuleType] = {name: importlib.import_module(name) for name in ("_queue",)}
 
 
-class _Finder(importlib.abc.Loader):
+class _Finder:
     """Finds the modules that are kept, and is their loader."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        return ModuleSpec(name, self) if name in _KEPT else None
+        loader: Any = self
+        return ModuleSpec(name, loader) if name in _KEPT else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         self.spec = _KEPT[spec.name].__spec__

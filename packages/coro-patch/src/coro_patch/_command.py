@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from typing import NamedTuple, NoReturn
 
-from coro_patch import _doctor, _install, _program
+from coro_patch import _install, _program
 from coro_patch._table import PARTS
 
 USAGE = f"""\
@@ -72,6 +72,8 @@ def _run(chosen: _Arguments) -> None:
 
 
 def _examine(chosen: _Arguments) -> None:
+    from coro_patch import _doctor
+
     text = _doctor.main(chosen.program, as_json=chosen.json)
     sys.stdout.write(text)
 

@@ -8,7 +8,7 @@ Protocols below and the functions that hand out what fulfils them. For C, the ta
 version is refused when it is imported, with a message that names both.
 """
 
-from pathlib import Path
+import os
 from typing import Any, Protocol, runtime_checkable
 
 from coro import _capi
@@ -43,7 +43,7 @@ EXCLUSIVE = 16
 
 def include_directory() -> str:
     """The folder of ``coro_capi.h``, for building an extension against this coro-core."""
-    return str(Path(__file__).parent)
+    return os.path.dirname(__file__)
 
 
 @runtime_checkable
