@@ -19,7 +19,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from count_syscalls import calls_for_a_message
 from echo_harness import Traffic, allow_connections, c_program, measure_echo, measure_idle_memory
@@ -279,6 +279,12 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def save(results: list[Result], path: Path, **more: Any) -> None:
+    """Write the results as JSON, and what else is to be known of them."""
+    document = {**more, "results": {each.name: each.to_json() for each in results}}
+    path.write_text(json.dumps(document, indent=2) + "\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measures what coro costs beside gevent and others.")
     parser.add_argument("--quick", action="store_true", help=f"measure {QUICK_SHARE} times less of each")
@@ -316,12 +322,7 @@ def main() -> None:
     )
     if options.json is not None:
         traffic = {name: asdict(each) for name, each in TRAFFIC.items()}
-        document = {
-            "environment": where,
-            "traffic": traffic,
-            "results": {each.name: each.to_json() for each in results},
-        }
-        options.json.write_text(json.dumps(document, indent=2) + "\n")
+        save(results, options.json, environment=where, traffic=traffic)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ import argparse
 import contextlib
 import importlib.metadata
 import importlib.util
-import json
 import os
 import re
 import shutil
@@ -24,7 +23,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from compare import Result, Target, positive
+from compare import Result, Target, positive, save
 from echo_harness import END_TIME, cpu_seconds, pin
 
 WORKER_CLASSES = {"coro": "coro_patch.gunicorn.CoroWorker", "gevent": "gevent"}
@@ -151,8 +150,7 @@ def main() -> None:
         f"Python {sys.version.split()[0]}, load {load:.1f} before the first."
     )
     if options.json is not None:
-        document = {"versions": versions, "results": {each.name: each.to_json() for each in results}}
-        options.json.write_text(json.dumps(document, indent=2) + "\n")
+        save(results, options.json, versions=versions)
 
 
 if __name__ == "__main__":

@@ -42,6 +42,14 @@ class Calls:
         }
 
 
+def sleep_long(left: list[int]) -> None:
+    """A task that is ended from outside, and notes that it is."""
+    try:
+        time.sleep(1000)
+    finally:
+        left.append(1)
+
+
 @pytest.fixture
 def celery(emulated: None) -> Any:
     """The module. To import it installs the emulation, so it is not imported above."""
@@ -188,14 +196,8 @@ class TestSoftLimit:
 
 class TestHardLimit:
     def test_ends_the_task(self, pool: Any) -> None:
-        def work() -> None:
-            try:
-                time.sleep(1000)
-            finally:
-                left.append(1)
-
         left: list[int] = []
-        calls = Calls(work)
+        calls = Calls(lambda: sleep_long(left))
         pool.apply_async(**calls.arguments(timeout=2))
         pool.stop()
         assert calls.reported == [(False, 2)]
@@ -238,14 +240,8 @@ class TestHardLimit:
 
 class TestTerminating:
     def test_ends_the_task_and_reports_nothing(self, pool: Any) -> None:
-        def work() -> None:
-            try:
-                time.sleep(1000)
-            finally:
-                left.append(1)
-
         left: list[int] = []
-        calls = Calls(work)
+        calls = Calls(lambda: sleep_long(left))
         job = pool.apply_async(**calls.arguments())
         coro.yield_slice()
         pool.terminate_job(calls.pid, signal.SIGTERM)
@@ -407,7 +403,7 @@ class TestPlaces:
 
 class TestTimer:
     @pytest.fixture
-    def timer(self, celery: Any) -> Iterator[Any]:
+    def timer(self, virtual: None, celery: Any) -> Iterator[Any]:
         timer = celery.Timer(max_interval=0.01)
         yield timer
         timer.stop()

@@ -4,16 +4,15 @@ import errno
 import os
 import socket
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import coro
+from in_thread import in_thread
 
 LARGE = 5_000_000  # bytes: more than any buffer of a socket holds
 
@@ -33,19 +32,6 @@ def listener(no_leaks: None) -> Iterator[socket.socket]:
 
 
 Pair = tuple[socket.socket, socket.socket]
-
-
-def in_thread(function: Callable[[], object]) -> Callable[[], Any]:
-    """Start it; what is returned joins the thread and gives the result."""
-    answers: list[Any] = []
-    thread = threading.Thread(target=lambda: answers.append(function()))
-    thread.start()
-
-    def join() -> Any:
-        thread.join()
-        return answers[0]
-
-    return join
 
 
 RECEIVING: list[Callable[[socket.socket], object]] = [

@@ -10,12 +10,13 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
 import coro
 from coro.testing import wait_all_blocked
+from in_thread import in_thread
 
 LARGE = 5_000_000  # bytes: more than any buffer of a socket holds
 CLIENTS = 200
@@ -57,19 +58,6 @@ def contexts(request: pytest.FixtureRequest, certificate: Path) -> Contexts:
     for each in (server, client):
         each.minimum_version = each.maximum_version = ssl.TLSVersion[request.param]
     return Contexts(server, client)
-
-
-def in_thread(function: Callable[[], object]) -> Callable[[], Any]:
-    """Start it; what is returned joins the thread and gives the result."""
-    answers: list[Any] = []
-    thread = threading.Thread(target=lambda: answers.append(function()))
-    thread.start()
-
-    def join() -> Any:
-        thread.join()
-        return answers[0]
-
-    return join
 
 
 @contextlib.contextmanager

@@ -116,22 +116,25 @@ cdef int fd_of(self, able, int *kind) except -2:
     return fd if may_wait(fd, kind) else -1
 
 
+cdef Py_ssize_t move(self, int fd, int kind, buffer, bint reading) except -2:
+    """Read into a buffer, or write from it; how many bytes, or -1 if the original shall do it."""
+    cdef Py_buffer view
+    PyObject_GetBuffer(buffer, &view, PyBUF_WRITABLE if reading else PyBUF_SIMPLE)
+    call = begin(self)
+    try:
+        if reading:
+            return read_into(fd, <char *> view.buf, view.len, kind)
+        return write_from(fd, <const char *> view.buf, view.len, kind)
+    finally:
+        end(self, call)
+        PyBuffer_Release(&view)
+
+
 def readinto(self, buffer, /):
     """Read into a buffer: see `io.RawIOBase.readinto`."""
     cdef int kind, fd = fd_of(self, original_readable, &kind)
-    cdef Py_buffer view
-    cdef Py_ssize_t n
-    if fd >= 0:
-        PyObject_GetBuffer(buffer, &view, PyBUF_WRITABLE)
-        call = begin(self)
-        try:
-            n = read_into(fd, <char *> view.buf, view.len, kind)
-        finally:
-            end(self, call)
-            PyBuffer_Release(&view)
-        if n >= 0:
-            return n
-    return original_readinto(self, buffer)
+    cdef Py_ssize_t n = move(self, fd, kind, buffer, True) if fd >= 0 else -1
+    return n if n >= 0 else original_readinto(self, buffer)
 
 
 def read(self, size=-1, /):
@@ -175,19 +178,8 @@ def readall(self):
 def write(self, data, /):
     """Write bytes, all of them: see `io.RawIOBase.write`."""
     cdef int kind, fd = fd_of(self, original_writable, &kind)
-    cdef Py_buffer view
-    cdef Py_ssize_t n
-    if fd >= 0:
-        PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
-        call = begin(self)
-        try:
-            n = write_from(fd, <const char *> view.buf, view.len, kind)
-        finally:
-            end(self, call)
-            PyBuffer_Release(&view)
-        if n >= 0:
-            return n
-    return original_write(self, data)
+    cdef Py_ssize_t n = move(self, fd, kind, data, False) if fd >= 0 else -1
+    return n if n >= 0 else original_write(self, data)
 
 
 def close(self):
