@@ -64,18 +64,19 @@ def test_others_run_while_another_process_has_the_lock(run_program: Callable[[st
         import coro, multiprocessing, os, threading, time
         coro.install_thread_emulation()
         fork = multiprocessing.get_context("fork")
-        lock, held = fork.Lock(), fork.Event()
+        lock, held, seen = fork.Lock(), fork.Event(), fork.Event()
         def hold():
             with lock:
                 held.set()
-                time.sleep(0.3)
+                seen.wait()
         process = fork.Process(target=hold)
         process.start()
         held.wait()
-        ticks = []
         def tick():
-            while not taken:
-                ticks.append(time.sleep(0.001))
+            for _ in range(20):
+                time.sleep(0.001)
+            print(taken)
+            seen.set()
         taken = False
         thread = threading.Thread(target=tick)
         thread.start()
@@ -83,10 +84,10 @@ def test_others_run_while_another_process_has_the_lock(run_program: Callable[[st
             taken = True
         thread.join()
         process.join()
-        print(len(ticks) > 20)
+        print(taken)
         """
         )
-        == "True\n"
+        == "False\nTrue\n"
     )
 
 
