@@ -10,7 +10,7 @@ import re
 import sys
 from pathlib import Path
 
-from coro_patch import _extensions
+from coro_patch._programs import _extensions
 from coro_patch._table import FIRST, LAST, PARTS, TABLE, Row
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "emulation.md"

@@ -32,7 +32,7 @@ def lookup(row: Row) -> object:
 
 def replacement(row: Row) -> object:
     file, _, name = row.replacement.partition(":")
-    return getattr(importlib.import_module(f"coro_patch.{file}"), name)
+    return getattr(importlib.import_module(f"coro_patch._emulated.{file}"), name)
 
 
 def test_the_parts() -> None:

@@ -6,7 +6,7 @@ Only the lowest layer is emulated; `threading`, `queue`, `socketserver`, `http` 
 are the standard library's own. What is replaced by what stands in one table, `_table`.
 """
 
-from coro_patch._install import (
+from coro_patch._installing._install import (
     get_original,
     install,
     is_module_patched,

@@ -15,7 +15,7 @@ from libc.errno cimport EAGAIN, EBADF, EINTR, errno
 from coro.interface.capi cimport (
     CORO_ANNOUNCED, CORO_FOREVER, CORO_READ, CORO_SCRATCH_SIZE, CORO_TRIED, CoroCAPI, Coro_Import,
 )
-from coro_patch._socket cimport fd_of, timeout_of
+from coro_patch._emulated._socket cimport fd_of, timeout_of
 
 import socket
 

@@ -30,8 +30,8 @@ from typing import Any
 
 import coro
 from coro.interface import scheduler
-from coro_patch import _install
-from coro_patch._identity import act_for_main
+from coro_patch._foundation._identity import act_for_main
+from coro_patch._installing import _install
 
 if "celery.app" in sys.modules and not _install.is_module_patched("threading"):
     warnings.warn(

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
-from coro_patch import _install
+from coro_patch._installing import _install
 from coro_patch._table import TABLE
 
 __all__ = ["install", "uninstall"]

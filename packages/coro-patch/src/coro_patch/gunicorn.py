@@ -37,7 +37,7 @@ import coro
 from coro.errors import Interrupted
 from coro.interface import READ, scheduler
 from coro_patch._connection import Connection
-from coro_patch._install import get_original, install
+from coro_patch._installing._install import get_original, install
 
 __all__ = ["CoroWorker"]
 

@@ -24,7 +24,7 @@ from typing import Any
 
 from coro.errors import Interrupted
 from coro.interface import READ, WRITE, scheduler
-from coro_patch._install import is_object_patched
+from coro_patch._installing._install import is_object_patched
 
 __all__ = ["install", "uninstall", "wait"]
 

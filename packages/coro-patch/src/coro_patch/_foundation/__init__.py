@@ -1,0 +1,1 @@
+"""What all that is emulated stands on: who runs, waiting, the way to descriptors and to real threads."""

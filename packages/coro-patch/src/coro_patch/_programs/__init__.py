@@ -1,0 +1,1 @@
+"""``python -m coro_patch``: whole programs, run emulated or examined."""
