@@ -124,10 +124,18 @@ time.sleep(1000)
 """,
     "an interrupt of a join": """
 import signal
-joining, done = threading.Event(), threading.Event()
+joining, done, caught = threading.Event(), threading.Event(), []
+def handle(*signal_and_frame):
+    if not caught:
+        caught.append(True)
+        signal.default_int_handler(*signal_and_frame)
+signal.signal(signal.SIGINT, handle)
+# Plain Python does not see a signal between its last look and its wait, so one may be too few.
 def interrupt():
     joining.wait()
-    os.kill(os.getpid(), signal.SIGINT)
+    while not caught:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)
     done.wait()
 thread = threading.Thread(target=interrupt)
 thread.start()
