@@ -1,0 +1,146 @@
+"""The table of workloads: what is measured, of whom, and how it is called.
+
+A workload measures one peer once and gives figures by name; what a figure is stands in `FIGURES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from coro_bench import measuring
+from coro_bench.peers import PEERS, Peer
+
+ALL = tuple(peer.name for peer in PEERS)
+COROUTINES = ("coro", "gevent", "eventlet", "asyncio streams", "uvloop streams", "trio")
+SERVERS = (
+    *("coro", "gevent", "eventlet", "asyncio streams", "asyncio protocol", "uvloop streams", "uvloop protocol"),
+    *("trio", "threads", "C epoll"),
+)
+#: How many connections plain threads can stand.
+MOST_THREADS = 1000
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number that is shown.
+
+    Args:
+        title: what it is.
+        unit: what it is shown in.
+        factor: what the number, in seconds, bytes and the like, is multiplied with for that.
+        digits: how many of them are shown behind the point.
+    """
+
+    title: str
+    unit: str
+    factor: float = 1.0
+    digits: int = 3
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Something to measure.
+
+    Args:
+        name: what it is called on the command line, and the first word of its figures.
+        measure: measures a peer once, given how many things to do; figures by name.
+        count: how many.
+        peers: who is measured.
+        once: counts do not differ from run to run, so one is enough.
+    """
+
+    name: str
+    measure: Callable[[Peer, int], dict[str, float]]
+    count: int
+    peers: tuple[str, ...]
+    once: bool = False
+
+
+def echo_name(connections: int, size: int) -> str:
+    return f"echo_{connections}x{size}"
+
+
+ECHO_CONNECTIONS = (1, 10, 100, 1000, 10_000)
+ECHO_SIZES = (64, 1024, 16_384, 262_144)
+
+
+def _echo_count(connections: int, size: int) -> int:
+    """Messages of a run: half a second of a fast server, and each connection has some."""
+    return max(int(40_000 / (1 + size / 10_000)), 3 * connections)
+
+
+def _echo(connections: int, size: int) -> Workload:
+    peers = (*SERVERS, "C io_uring")
+    if connections > MOST_THREADS:
+        peers = tuple(name for name in peers if name != "threads")
+    name = echo_name(connections, size)
+    return Workload(
+        name, lambda peer, count: measuring.echo(name, peer, connections, size, count), _echo_count(connections, size), peers
+    )
+
+
+#: Those that everybody asks for, and then all others.
+ECHOES = [_echo(connections, size) for size in ECHO_SIZES for connections in ECHO_CONNECTIONS]
+
+MICRO = {
+    "yield": ("a yield, two coroutines taking turns", 500_000),
+    "spawn_join": ("spawn and join a coroutine", 100_000),
+    "timeout": ("a timeout that does not fire", 300_000),
+    "sleepers": ("a coroutine that sleeps, among 100,000", 100_000),
+    "lock": ("a lock that nobody else wants, taken and released", 500_000),
+    "queue": ("an item through a queue and back through another, between two coroutines", 100_000),
+    "threads": ("a function that does nothing, called in an OS thread", 10_000),
+}
+
+
+def _micro(name: str, count: int) -> Workload:
+    # `threads` stands in for a coroutine library where that is not absurd.
+    others = ("threads",) if name in ("lock", "queue") else ()
+    return Workload(name, lambda peer, n: measuring.micro(name, peer, n), count, (*COROUTINES, *others))
+
+
+WORKLOADS = [
+    *ECHOES,
+    Workload("churn", measuring.churn, 10_000, SERVERS),
+    Workload("idle", measuring.idle_memory, 10_000, SERVERS),
+    Workload("udp", measuring.udp, 40_000, tuple(name for name in SERVERS if not name.endswith("streams"))),
+    Workload("proxy", measuring.proxy, 20_000, SERVERS),
+    Workload("bulk", measuring.bulk, 20_000, SERVERS),
+    *(_micro(name, count) for name, (_, count) in MICRO.items()),
+    Workload("import", measuring.import_time, 10, ("coro", "gevent", "eventlet", "asyncio streams", "uvloop streams", "trio")),
+    Workload("emulated_echo", measuring.emulated_echo, 30_000, ("threads", "coro_patch", "gevent.monkey")),
+    Workload("emulated_lock", measuring.emulated_lock, 500_000, ("threads", "coro_patch", "gevent.monkey")),
+    Workload("syscalls", measuring.system_calls, 20_000, SERVERS, once=True),
+]
+
+MICROSECONDS = ("us of CPU", 1e6)
+
+
+def _figures() -> dict[str, Figure]:
+    found = {}
+    for connections in ECHO_CONNECTIONS:
+        for size in ECHO_SIZES:
+            name, what = echo_name(connections, size), f"{size:,} bytes, {connections:,} connections"
+            found[name] = Figure(f"an echo of {what}: the server", *MICROSECONDS)
+            found[f"{name}_rate"] = Figure(f"echoes of {what}", "a second", 1, 0)
+            for share in ("p50", "p99", "p999"):
+                found[f"{name}_{share}"] = Figure(f"an echo of {what}: {share} of the time it takes", "us", 1e6, 1)
+    for name, (title, _) in MICRO.items():
+        found[name] = Figure(title, *MICROSECONDS)
+    found |= {
+        "sleepers_memory": Figure("memory of a coroutine that sleeps", "bytes", 1, 0),
+        "churn": Figure("a connection accepted and closed: the server", *MICROSECONDS),
+        "idle": Figure("memory of an idle connection, 10,000 of them: the server", "bytes", 1, 0),
+        "udp": Figure("an echo of a datagram of 64 bytes, 100 clients: the server", *MICROSECONDS),
+        "proxy": Figure("an echo of 1,024 bytes through a proxy, 100 connections: the proxy", *MICROSECONDS),
+        "bulk": Figure("bytes received, 4 connections: the server", "GB a second of CPU", 1e-9),
+        "import": Figure("importing it, beside Python's own start", "ms of CPU", 1e3, 1),
+        "emulated_echo": Figure("an echo of 64 bytes by a thread, 100 connections: the server", *MICROSECONDS),
+        "emulated_lock": Figure("a `threading.Lock` that nobody else wants, taken and released", "ns of CPU", 1e9, 1),
+        "syscalls": Figure("an echo of 64 bytes, 100 connections: the server", "system calls"),
+    }
+    return found
+
+
+FIGURES = _figures()
