@@ -21,9 +21,10 @@ help:
 	@echo
 	@echo 'PYTHON=... chooses the Python; ARGS=... goes to tox, or to the demo or the benchmarks.'
 
-# All environments side by side, as many as there are processors; a chosen one is watched.
+# All environments side by side, one more than there are processors, as tests wait now and then; a
+# chosen one is watched.
 test: setup
-	$(TOX) $(if $(ARGS),run $(ARGS),run-parallel --parallel auto --parallel-no-spinner)
+	$(TOX) $(if $(ARGS),run $(ARGS),run-parallel --parallel $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --parallel-no-spinner)
 
 lint types asan: setup
 	$(TOX) run -e $@ $(ARGS)

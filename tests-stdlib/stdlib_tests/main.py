@@ -5,6 +5,7 @@ What belongs here: options, and the run from its beginning to the exit status.
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -61,6 +62,8 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
+    # What a shell starts in the background ignores SIGINT, and so would the tests of it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     known = exceptions.load()
     files = files_of(options.python, list(MODULES))
     try:

@@ -57,7 +57,13 @@ class TestFinding:
     def test_dir(self, announced):
         announced.append(entry("pretty", "textwrap:dedent"))
         assert "pretty" in dir(coro)
-        assert "spawn" in dir(coro)
+        assert {"spawn", "profiler", "testing"} <= set(dir(coro))
+
+    def test_a_module_of_core(self, run):
+        run("""
+            import coro
+            assert coro.profiler.start and coro.testing.virtual_clock
+        """)
 
     def test_a_nested_object(self, announced):
         announced.append(entry("joined", "os:path.join"))

@@ -49,11 +49,14 @@ begun.wait()
 print("over")
 """,
     "a thread that ends later": """
+over = threading.Event()
 def late():
+    over.wait()
     time.sleep(0.05)
     print("late")
 threading.Thread(target=late).start()
 print("over")
+over.set()
 """,
     "threads that start threads": """
 def work(depth):
@@ -69,8 +72,9 @@ _thread.start_new_thread(time.sleep, (1000,))
 print("over")
 """,
     "a timer": """
-threading.Timer(0.05, print, ("late",)).start()
+timer = threading.Timer(0.05, print, ("late",))
 print("over")
+timer.start()
 """,
     "sys.exit in a thread": """
 thread = threading.Thread(target=sys.exit, args=(5,))
@@ -124,10 +128,18 @@ time.sleep(1000)
 """,
     "an interrupt of a join": """
 import signal
-joining, done = threading.Event(), threading.Event()
+joining, done, caught = threading.Event(), threading.Event(), []
+def handle(*signal_and_frame):
+    if not caught:
+        caught.append(True)
+        signal.default_int_handler(*signal_and_frame)
+signal.signal(signal.SIGINT, handle)
+# Plain Python does not see a signal between its last look and its wait, so one may be too few.
 def interrupt():
     joining.wait()
-    os.kill(os.getpid(), signal.SIGINT)
+    while not caught:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)
     done.wait()
 thread = threading.Thread(target=interrupt)
 thread.start()
@@ -153,7 +165,10 @@ threading.Thread(target=interrupt).start()
     "an interrupt of the join of a pool at exit": """
 import signal
 from concurrent.futures import ThreadPoolExecutor
+at_exit = threading.Event()
+threading._register_atexit(at_exit.set)
 def interrupt():
+    at_exit.wait()
     time.sleep(0.1)
     os.kill(os.getpid(), signal.SIGINT)
     time.sleep(0.2)
@@ -162,12 +177,14 @@ ThreadPoolExecutor(1).submit(interrupt)
 """,
     "a pool with work in its queue": """
 from concurrent.futures import ThreadPoolExecutor
-pool = ThreadPoolExecutor(1)
+pool, over = ThreadPoolExecutor(1), threading.Event()
 def work(number):
+    over.wait()
     time.sleep(0.01)
     print(number)
 futures = [pool.submit(work, number) for number in range(5)]
 print("over")
+over.set()
 """,
     "atexit that joins": """
 import atexit
@@ -375,8 +392,8 @@ import multiprocessing
 def work():
     time.sleep(0.1)
     print("late")
-multiprocessing.get_context("fork").Process(target=work).start()
 print("over", flush=True)
+multiprocessing.get_context("fork").Process(target=work).start()
 """,
     "logging at exit": """
 import atexit, logging

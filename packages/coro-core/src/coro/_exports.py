@@ -9,6 +9,8 @@ found without.
 from __future__ import annotations
 
 import functools
+import importlib
+import pkgutil
 from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +37,7 @@ HOMES = {
 
 
 def find(name: str) -> Any:
-    """The object that a distribution exports as ``coro.NAME``.
+    """The object that a distribution exports as ``coro.NAME``, or a module of core that is not imported yet.
 
     Raises:
         AttributeError: none does; the message says which one to install, if known.
@@ -43,16 +45,18 @@ def find(name: str) -> Any:
     for home, its_names in HOMES.items():
         if name in its_names:
             return _of(home, name)
-    # `from coro import testing` asks here first, and imports what is no attribute.
-    entry = None if PathFinder.find_spec(f"coro.{name}", __path__) else _entries().get(name)
+    if PathFinder.find_spec(f"coro.{name}", __path__):
+        return importlib.import_module(f"coro.{name}")
+    entry = _entries().get(name)
     if entry is None:
         raise AttributeError(f"module 'coro' has no attribute {name!r}")
     return entry.load()
 
 
 def names() -> list[str]:
-    """All names that installed distributions export."""
-    return list(_entries())
+    """All names that `find` finds."""
+    ours = (module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+    return [*_entries(), *ours]
 
 
 def _of(home: str, name: str) -> Any:
