@@ -109,6 +109,9 @@ not used, but for a few tests of test_timeout, which skip themselves where there
 
 *On the list* are the exceptions below. A test that fails and is not there fails the run, and so
 does an exception that passes.
+
+Some builds of Python 3.11 and 3.12 come without test_concurrent_futures. Those here were 3.11.7 and 3.12.1; for
+that one module it was the whole of 3.11.2, and the tests of 3.13.0 on 3.12.1, where six need what is new in 3.13.
 """
 
 

@@ -31,6 +31,7 @@ from coro.errors import DeadCoroutine, Interrupted
 from coro.interface import scheduler
 from coro_patch._foundation._identity import survivor_identity
 from coro_patch._foundation._offload import no_more_threads
+from coro_patch._foundation._waiting import AtExitError
 from coro_patch._emulated._thread_locks import allocate_lock
 
 cdef extern from "_platform.h":
@@ -45,11 +46,6 @@ cdef extern from "Python.h":
 cdef object original_count = _thread._count
 cdef object original_get_native_id = _thread.get_native_id
 cdef object original_main_ident = getattr(_thread, "_get_main_thread_ident", None)
-
-try:
-    AtExitError = PythonFinalizationError
-except NameError:  # new in 3.13
-    AtExitError = RuntimeError
 
 # From 3.15 on `_thread._shutdown` leaves its exceptions to be told of by Python.
 cdef bint SHUTDOWN_RAISES = sys.version_info >= (3, 15)

@@ -25,6 +25,8 @@ from coro_patch._foundation._waiting cimport (
     seconds_to_ns, take_first, wake, wake_one,
 )
 
+from coro_patch._foundation._waiting import AtExitError
+
 import _thread
 import sys
 
@@ -32,6 +34,7 @@ cdef extern from *:
     const char *CORO_DISTRIBUTION
 
 cdef extern from "_platform.h":
+    int coro_finalizing()
     int coro_call_type(object type, const char *name) except -1
 
 cdef object original_lock = _thread.LockType
@@ -41,6 +44,9 @@ cdef object judge = _thread.allocate_lock()
 cdef bint lock_can_be_called = sys.version_info >= (3, 13)
 cdef bint NO_ARGUMENTS = sys.version_info >= (3, 15)
 
+# When the interpreter is torn down nobody is left to release a lock: from 3.15 on no
+# acquire waits for it, not even for a while.
+cdef bint ACQUIRE_FAILS_AT_EXIT = sys.version_info >= (3, 15)
 
 cdef enum:
     TAKEN_IN_A_ROW = 32       # so often is the clock looked at
@@ -93,6 +99,8 @@ cdef int share_time() except -1:
 
 
 cdef bint wait_to_enter(Gate *gate, PyObject *on, int64_t length) except -1:
+    if ACQUIRE_FAILS_AT_EXIT and coro_finalizing():
+        raise AtExitError("cannot acquire lock at interpreter finalization")
     cdef int64_t deadline = deadline_in(length)
     cdef Waiter *waiter = new_waiter()
     cdef int woken
