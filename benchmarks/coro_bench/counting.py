@@ -14,11 +14,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from coro_bench.peers import CORO, Peer
-from coro_bench.programs import CannotMeasureError, running, server_command
+from coro_bench.peers import Peer
+from coro_bench.programs import ENVIRONMENT, CannotMeasureError, running, server_command
 
 FEW = 1000
-SETTLED = 1000  # messages after which a server's instructions are counted
 MARK = "getppid"  # see `programs/command.py`
 
 
@@ -56,8 +55,8 @@ def read_summary(text: str) -> collections.Counter[str]:
     return calls
 
 
-def instructions_of_workloads(names: Sequence[str], count: int) -> dict[str, float]:
-    """Instructions in user space for each of `count` runs of coro's small workloads, by name.
+def instructions_of_workloads(peer: Peer, names: Sequence[str], count: int) -> dict[str, float]:
+    """Instructions in user space for each of `count` runs of a peer's small workloads, by name.
 
     All run in one process, as valgrind takes seconds to start Python. callgrind writes what it has
     counted whenever the process calls a certain function of libc, which nobody else does.
@@ -66,8 +65,8 @@ def instructions_of_workloads(names: Sequence[str], count: int) -> dict[str, flo
         CannotMeasureError: there is no valgrind, or a workload fails under it.
     """
     with tempfile.TemporaryDirectory(prefix="coro-callgrind-") as folder:
-        command = [*_callgrind(f"{folder}/out"), f"--dump-before={MARK}", *CORO.command("count", ",".join(names), count)]
-        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        command = [*_callgrind(f"{folder}/out"), f"--dump-before={MARK}", *peer.command("count", ",".join(names), count)]
+        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
         if done.returncode != 0:
             raise CannotMeasureError(f"a workload fails under valgrind: {done.stderr[-500:]}")
         # out.1, out.2 and so on; what comes after the last mark is in `out`.
@@ -75,20 +74,20 @@ def instructions_of_workloads(names: Sequence[str], count: int) -> dict[str, flo
     return {name: (parts[3 * i + 2] - parts[3 * i + 1]) / count for i, name in enumerate(names)}
 
 
-def instructions_of_server(name: str, kind: str, numbers: Sequence[int], count: int) -> float:
-    """Instructions in user space of coro's server for each of `count` things.
+def instructions_of_server(peer: Peer, name: str, kind: str, numbers: Sequence[int], count: int) -> float:
+    """Instructions in user space of a server for each of `count` things.
 
     Raises:
         CannotMeasureError: there is no valgrind.
     """
 
-    counts = []
-    for things in (SETTLED, SETTLED + count):
+    def instructions(things: int) -> int:
         with tempfile.TemporaryDirectory(prefix="coro-callgrind-") as folder:
-            with running(server_command(CORO, name), _callgrind(f"{folder}/out")) as server:
+            with running(server_command(peer, name), _callgrind(f"{folder}/out")) as server:
                 server.drive(kind, *numbers, things)
-            counts.append(read_callgrind(Path(folder, "out").read_text()))
-    return (counts[1] - counts[0]) / count
+            return read_callgrind(Path(folder, "out").read_text())
+
+    return (instructions(FEW + count) - instructions(FEW)) / count
 
 
 def _callgrind(file: str) -> list[str]:

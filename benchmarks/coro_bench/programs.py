@@ -25,7 +25,12 @@ from coro_bench.peers import PROGRAMS, Peer
 
 END_TIME = 5  # seconds that a server has to end
 ANSWER_TIME = 30  # seconds that it has to answer
+CONNECTIONS_OF_ADDRESS = 20_000  # less than there are ports for them, see ip_local_port_range in ip(7)
 OTHER_DESCRIPTORS = 100  # more than any of these processes needs beside its connections
+
+#: Of what is started. gevent.monkey does not put the program's folder on Python's path, eventlet says at
+#: each start that it is deprecated, and how sets are ordered is no matter of luck.
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(PROGRAMS), "PYTHONWARNINGS": "ignore", "PYTHONHASHSEED": "0"}
 
 
 class CannotMeasureError(Exception):
@@ -37,6 +42,11 @@ def _build_folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="coro-benchmarks-")
 
 
+def compiler() -> str | None:
+    """The C compiler, if there is one."""
+    return shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+
+
 @functools.cache
 def compiled(source: str) -> str:
     """The path of a program in C, built if it is not yet.
@@ -44,11 +54,11 @@ def compiled(source: str) -> str:
     Raises:
         CannotMeasureError: there is no compiler, or it fails.
     """
-    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-    if compiler is None:
+    found = compiler()
+    if found is None:
         raise CannotMeasureError("there is no C compiler")
     program = str(Path(_build_folder().name) / Path(source).stem)
-    done = subprocess.run([compiler, "-O2", "-o", program, str(PROGRAMS / source)], stderr=subprocess.PIPE, text=True)
+    done = subprocess.run([found, "-O2", "-o", program, str(PROGRAMS / source)], stderr=subprocess.PIPE, text=True)
     if done.returncode != 0:
         raise CannotMeasureError(f"{source} does not compile: {done.stderr.strip().splitlines()[-1]}")
     return program
@@ -69,28 +79,17 @@ def pin(process: int, number: int) -> None:
             os.sched_setaffinity(process, {processors[number % len(processors)]})
 
 
-@dataclass(frozen=True)
-class Used:
-    """CPU seconds."""
-
-    user: float
-    system: float
-
-    def __sub__(self, other: Used) -> Used:
-        return Used(self.user - other.user, self.system - other.system)
-
-
 def cpu_seconds(process: int) -> float:
     """The CPU time that another process has used: the clock of clock_getcpuclockid(3),
     which Linux numbers like this."""
     return time.clock_gettime((~process << 3) | 2)
 
 
-def system_share(process: int) -> float:
-    """How much of the CPU time of a process was the kernel's, in ticks: see utime and stime in proc(5)."""
+def ticks(process: int) -> tuple[int, int]:
+    """The CPU time of another process in user space and in the kernel, in ticks: utime and stime in
+    proc(5). The kernel only guesses how they share the time, by looking now and then."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    user, system = int(fields[11]), int(fields[12])
-    return system / (user + system) if user + system else 0.0
+    return int(fields[11]), int(fields[12])
 
 
 def private_bytes(process: int) -> int:
@@ -119,9 +118,10 @@ class Server:
         answer: dict[str, float] = json.loads(told)
         return answer
 
-    def connect(self, size: int) -> socket.socket:
-        """A connection that has had one message of `size` bytes answered, and is idle."""
-        client = socket.create_connection(("127.0.0.1", self.port), ANSWER_TIME)
+    def connect(self, size: int, number: int) -> socket.socket:
+        """Connection `number`, which has had one message of `size` bytes answered, and is idle."""
+        here = f"127.0.0.{1 + number // CONNECTIONS_OF_ADDRESS}"
+        client = socket.create_connection(("127.0.0.1", self.port), ANSWER_TIME, source_address=(here, 0))
         client.sendall(bytes(size))
         while size > 0:
             came = len(client.recv(size))
@@ -140,7 +140,7 @@ def running(command: Sequence[str], under: Sequence[str] = ()) -> Iterator[Serve
         under: what it runs under, with its options: strace, which starts it as a process of its own, or
             valgrind, which becomes it.
     """
-    process = subprocess.Popen([*under, *command], stdout=subprocess.PIPE)
+    process = subprocess.Popen([*under, *command], stdout=subprocess.PIPE, env=ENVIRONMENT)
     assert process.stdout is not None
     try:
         pin(process.pid, 0)
@@ -163,7 +163,12 @@ def allow_connections(wanted: int) -> int:
     """Raise the limit of descriptors of this process, and so of those that it starts, for
     that many connections. Returns how many of them are possible."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < wanted + OTHER_DESCRIPTORS:
-        soft = min(wanted + OTHER_DESCRIPTORS, hard)
+    needed = wanted + OTHER_DESCRIPTORS
+    if hard < needed:
+        with contextlib.suppress(ValueError, PermissionError):  # who is not root may not
+            resource.setrlimit(resource.RLIMIT_NOFILE, (needed, needed))
+            soft = hard = needed
+    if soft < needed:
+        soft = min(needed, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     return min(wanted, soft - OTHER_DESCRIPTORS)

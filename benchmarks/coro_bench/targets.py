@@ -65,6 +65,8 @@ TARGETS = (
     Target("idle", "gevent", 0.7),
     Target("import", "gevent", 0.3),
     Target("emulated_echo", "gevent.monkey", 0.5, of="coro_patch"),
+    Target("gunicorn_plain", "gevent.monkey", 0.85, of="coro_patch"),
+    Target("requests", "gevent.monkey", 0.8, of="coro_patch"),
     # What earlier work has promised.
     Target("sleepers", "gevent", 0.25),
     Target("lock", "gevent", 0.8),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from coro_bench import measuring
+from coro_bench import measuring, web
 from coro_bench.peers import PEERS, Peer
 
 ALL = tuple(peer.name for peer in PEERS)
@@ -17,6 +17,8 @@ SERVERS = (
     *("coro", "gevent", "eventlet", "asyncio streams", "asyncio protocol", "uvloop streams", "uvloop protocol"),
     *("trio", "threads", "C epoll"),
 )
+EMULATED = ("coro_patch", "gevent.monkey", "threads")
+GUNICORN = ("coro_patch", "gevent.monkey")
 #: How many connections plain threads can stand.
 MOST_THREADS = 1000
 
@@ -100,17 +102,27 @@ def _micro(name: str, count: int) -> Workload:
     return Workload(name, lambda peer, n: measuring.micro(name, peer, n), count, (*COROUTINES, *others))
 
 
+def _idle(name: str, connections: int, peers: tuple[str, ...], once: bool = False) -> Workload:
+    return Workload(name, lambda peer, n: measuring.idle_memory(name, peer, n), connections, peers, once)
+
+
 WORKLOADS = [
     *ECHOES,
     Workload("churn", measuring.churn, 10_000, SERVERS),
-    Workload("idle", measuring.idle_memory, 10_000, SERVERS),
+    _idle("idle", 10_000, SERVERS),
+    _idle("idle_100000", 100_000, tuple(name for name in SERVERS if name != "threads"), once=True),
     Workload("udp", measuring.udp, 40_000, tuple(name for name in SERVERS if not name.endswith("streams"))),
     Workload("proxy", measuring.proxy, 20_000, SERVERS),
     Workload("bulk", measuring.bulk, 20_000, SERVERS),
     *(_micro(name, count) for name, (_, count) in MICRO.items()),
     Workload("import", measuring.import_time, 10, ("coro", "gevent", "eventlet", "asyncio streams", "uvloop streams", "trio")),
-    Workload("emulated_echo", measuring.emulated_echo, 30_000, ("threads", "coro_patch", "gevent.monkey")),
-    Workload("emulated_lock", measuring.emulated_lock, 500_000, ("threads", "coro_patch", "gevent.monkey")),
+    Workload("emulated_echo", measuring.emulated_echo, 30_000, EMULATED),
+    Workload("emulated_lock", measuring.emulated_lock, 500_000, EMULATED),
+    Workload("requests", measuring.requests_client, 4000, EMULATED),
+    Workload("http_server", web.http_server, 2000, EMULATED),
+    Workload("gunicorn", web.gunicorn, 2000, GUNICORN),
+    Workload("gunicorn_tls", web.gunicorn_tls, 2000, GUNICORN),
+    Workload("instructions", measuring.instructions, 3000, ("coro", "gevent", "asyncio streams", "uvloop streams"), once=True),
     Workload("syscalls", measuring.system_calls, 20_000, SERVERS, once=True),
 ]
 
@@ -123,21 +135,36 @@ def _figures() -> dict[str, Figure]:
         for size in ECHO_SIZES:
             name, what = echo_name(connections, size), f"{size:,} bytes, {connections:,} connections"
             found[name] = Figure(f"an echo of {what}: the server", *MICROSECONDS)
+            for share in ("user", "system"):
+                found[f"{name}_{share}"] = Figure(f"an echo of {what}: the server's {share} time", *MICROSECONDS)
             found[f"{name}_rate"] = Figure(f"echoes of {what}", "a second", 1, 0)
             for share in ("p50", "p99", "p999"):
                 found[f"{name}_{share}"] = Figure(f"an echo of {what}: {share} of the time it takes", "us", 1e6, 1)
     for name, (title, _) in MICRO.items():
         found[name] = Figure(title, *MICROSECONDS)
+    for name in measuring.COUNTED:
+        found[f"{name}_instructions"] = Figure(MICRO[name][0], "instructions", 1, 0)
+    found["echo_instructions"] = Figure("an echo of 64 bytes, 100 connections: the server", "instructions", 1, 0)
     found |= {
         "sleepers_memory": Figure("memory of a coroutine that sleeps", "bytes", 1, 0),
         "churn": Figure("a connection accepted and closed: the server", *MICROSECONDS),
+        "churn_rate": Figure("connections accepted and closed", "a second", 1, 0),
+        "idle_100000": Figure("memory of an idle connection, 100,000 of them: the server", "bytes", 1, 0),
         "idle": Figure("memory of an idle connection, 10,000 of them: the server", "bytes", 1, 0),
         "udp": Figure("an echo of a datagram of 64 bytes, 100 clients: the server", *MICROSECONDS),
         "proxy": Figure("an echo of 1,024 bytes through a proxy, 100 connections: the proxy", *MICROSECONDS),
         "bulk": Figure("bytes received, 4 connections: the server", "GB a second of CPU", 1e-9),
+        "bulk_rate": Figure("bytes received, 4 connections", "GB a second by the clock", 1e-9),
         "import": Figure("importing it, beside Python's own start", "ms of CPU", 1e3, 1),
         "emulated_echo": Figure("an echo of 64 bytes by a thread, 100 connections: the server", *MICROSECONDS),
         "emulated_lock": Figure("a `threading.Lock` that nobody else wants, taken and released", "ns of CPU", 1e9, 1),
+        "requests": Figure("a request by `requests`, in one of 200 threads: the client", *MICROSECONDS),
+        "http_server": Figure("a request answered by `http.server`, 50 connections", *MICROSECONDS),
+        "gunicorn_plain": Figure("gunicorn: a request for 14 bytes, 50 connections: the worker", *MICROSECONDS),
+        "gunicorn_json": Figure("gunicorn: a request for JSON: the worker", *MICROSECONDS),
+        "gunicorn_chunked": Figure("gunicorn: a request for three chunks: the worker", *MICROSECONDS),
+        "gunicorn_large": Figure("gunicorn: a request for 64 KiB: the worker", *MICROSECONDS),
+        "gunicorn_tls": Figure("gunicorn: a request for 14 bytes over TLS: the worker", *MICROSECONDS),
         "syscalls": Figure("an echo of 64 bytes, 100 connections: the server", "system calls"),
     }
     return found

@@ -1,7 +1,8 @@
 """How the programs that are measured are started, and what they share.
 
     python with_LIBRARY.py serve NAME [PORT]    a server: it prints its port, and serves until it is ended
-    python with_LIBRARY.py run NAME COUNT       a workload: it prints a JSON object, what it measured by name
+    python with_LIBRARY.py run NAME COUNT [PORT]
+                                                a workload: it prints a JSON object, what it measured by name
     python with_LIBRARY.py count NAME,... COUNT the same, for somebody who counts its instructions: with a mark
                                                 between few, few again and COUNT more runs of each
 
@@ -73,6 +74,6 @@ def main(functions: Mapping[str, Any], words: list[str] | None = None) -> None:
         _end_with_parent()
         function(*map(int, rest))
     else:
-        count = int(rest[0])
-        function(min(count, FEW))  # imports, and what each library does only once
-        print(json.dumps(function(count)))
+        count, *more = map(int, rest)
+        function(min(count, FEW), *more)  # imports, and what each library does only once
+        print(json.dumps(function(count, *more)))

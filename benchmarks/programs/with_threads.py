@@ -6,6 +6,7 @@ The same servers run under coro's emulation and gevent's, where its threads are 
 
 from __future__ import annotations
 
+import http.server
 import queue
 import socket
 import threading
@@ -77,6 +78,29 @@ def serve_udp() -> None:
         while True:
             data, address = server.recvfrom(READ_SIZE)
             server.sendto(data, address)
+
+
+class Page(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:  # noqa: N802 - its name for it
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain")
+        self.send_header("Content-Length", "14")
+        self.end_headers()
+        self.wfile.write(b"Hello, world!\n")
+
+    def log_message(self, *arguments: object) -> None:
+        """Do not print a line for each."""
+
+
+def serve_http() -> None:
+    class Server(http.server.ThreadingHTTPServer):
+        request_queue_size = BACKLOG
+
+    with Server((HOST, 0), Page) as server:
+        announce(server.server_port)
+        server.serve_forever()
 
 
 # --- workloads --------------------------------------------------------------------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from time import process_time
-from typing import Any
 
 import trio
 from command import BACKLOG, HOST, READ_SIZE, TOTAL, Measured, announce, main, nothing, peak_bytes, sleep_lengths
@@ -143,8 +142,8 @@ def run_lock(count: int) -> Measured:
 
 def run_queue(count: int) -> Measured:
     async def run() -> float:
-        there_in, there: Any = trio.open_memory_channel(1)
-        back_in, back: Any = trio.open_memory_channel(1)
+        there_in, there = trio.open_memory_channel[int](1)
+        back_in, back = trio.open_memory_channel[int](1)
 
         async def answer() -> None:
             for _ in range(count):

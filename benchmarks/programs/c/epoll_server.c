@@ -4,6 +4,7 @@
  *     epoll_server udp          echoes datagrams
  *     epoll_server churn        accepts connections, and closes them
  *     epoll_server bulk         reads to the end, and tells how many bytes that were
+ *     epoll_server http         answers each request that has no body with 1 KiB of text
  *     epoll_server proxy PORT   connects each connection to that port, and passes on what comes
  *
  * It prints its port, and serves until it is ended. It does what every server must: a
@@ -16,6 +17,10 @@
  */
 
 #include "common.h"
+
+enum {
+    PAGE = 1024, /* bytes of what is told over HTTP */
+};
 
 struct connection {
     int fd;
@@ -120,6 +125,24 @@ static void serve_bulk(struct connection *connection, uint32_t events)
     close_one(connection);
 }
 
+/* A request comes in one piece: its client sends it so, and waits for the answer before the next. */
+static void serve_http(struct connection *connection, uint32_t events)
+{
+    static char answer[2048];
+    static int size = 0;
+
+    if (size == 0)
+        size = snprintf(answer, sizeof(answer), "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%0*d",
+                        PAGE, PAGE, 0);
+    (void)events;
+    ssize_t came = recv(connection->fd, buffer, BUFFER, 0);
+    if (came < 0 && try_again())
+        return;
+    bool whole = came >= 4 && memcmp(buffer + came - 4, "\r\n\r\n", 4) == 0;
+    if (!whole || send(connection->fd, answer, size, MSG_NOSIGNAL) != size)
+        close_one(connection);
+}
+
 /* When one side ends, both do: the clients of the benchmark send no more after that. The events
  * of the other side may be among those that are told next, so it is closed by its own. */
 static void serve_proxy(struct connection *connection, uint32_t events)
@@ -203,10 +226,12 @@ int main(int argc, char **argv)
         serve(SOCK_STREAM, accept_closed, serve_echo);
     else if (argc == 2 && strcmp(what, "bulk") == 0)
         serve(SOCK_STREAM, accept_kept, serve_bulk);
+    else if (argc == 2 && strcmp(what, "http") == 0)
+        serve(SOCK_STREAM, accept_kept, serve_http);
     else if (argc == 3 && strcmp(what, "proxy") == 0) {
         upstream = atoi(argv[2]);
         serve(SOCK_STREAM, accept_proxy, serve_proxy);
     }
-    fprintf(stderr, "usage: epoll_server echo|udp|churn|bulk | epoll_server proxy PORT\n");
+    fprintf(stderr, "usage: epoll_server echo|udp|churn|bulk|http | epoll_server proxy PORT\n");
     return 2;
 }
