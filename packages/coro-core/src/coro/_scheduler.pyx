@@ -49,12 +49,10 @@ from coro.interface.capi cimport (
 )
 
 import os
-import signal
 import sys
-from types import FunctionType
+from _signal import set_wakeup_fd  # the real one, whatever is emulated later
 
 from coro import _failures, _pollers
-from coro._diagnostics import _reports
 from coro.errors import (
     ClosedError, DeadCoroutine, Interrupted, NotStartedError, ScheduleError, Shutdown,
     SimultaneousError,
@@ -81,6 +79,7 @@ cdef extern from "Python.h":
     object PyContext_New()
     object PyContext_CopyCurrent()
     int PyErr_CheckSignals() except -1
+    bint PyFunction_Check(object function)
     PyObject *PyThreadState_GetDict()
     unsigned long PyThread_get_thread_ident()
     ctypedef struct PyThreadState:
@@ -295,7 +294,7 @@ cdef class coro(Timer):
         coroutines_alive -= 1
 
     def __repr__(self):
-        return _reports.describe(self)
+        return reports().describe(self)
 
     # -- what it is
 
@@ -618,7 +617,7 @@ cdef bint is_current(coro co) noexcept:
 
 
 cdef object function_name(function):
-    if type(function) is FunctionType:
+    if PyFunction_Check(function):
         return <object> (<PyFunctionObject *> function).func_qualname
     name = getattr(function, "__qualname__", None)
     return name if isinstance(name, str) else type(function).__name__
@@ -1250,11 +1249,11 @@ cdef class Scheduler:
             if thread != PyThreadState_Get() and thread.thread_id not in bystanders:
                 return False
             thread = PyThreadState_Next(thread)
-        return not (self.in_main_thread and _reports.signals_may_wake())
+        return not (self.in_main_thread and reports().signals_may_wake())
 
     cdef int report_deadlock(self) except -1:
         try:
-            self.main.thrown = _reports.deadlock([
+            self.main.thrown = reports().deadlock([
                 co for co in all_threads_c.all()
                 if (<coro> co).scheduler is self and not (<coro> co).is_daemon
             ] + [self.main])
@@ -1604,7 +1603,16 @@ cdef int make_scheduler() except -1:
     return 0
 
 
-set_wakeup_fd = signal.set_wakeup_fd  # the real one, whatever is emulated later
+cdef object reports():
+    """`coro._diagnostics._reports`, imported when there is something to tell."""
+    global _reports
+    if _reports is None:
+        from coro._diagnostics import _reports as module
+        _reports = module
+    return _reports
+
+
+cdef object _reports = None
 
 
 def after_fork_in_child():

@@ -9,14 +9,18 @@ piece of work does not swallow the order to leave it. All others are ordinary
 exceptions.
 """
 
+from __future__ import annotations
+
 import builtins
 import errno
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
 
 from coro import oserrors
 
+TYPE_CHECKING = False  # typing takes as long to import as the rest of core
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
     from coro._diagnostics._waits import Wait
 
 __all__ = [
