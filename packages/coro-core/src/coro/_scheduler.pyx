@@ -72,6 +72,11 @@ cdef extern from "_platform.h":
     int64_t coro_clock_tick()
     void coro_prefetch(const void *memory) noexcept
 
+cdef extern from "_frames.h":
+    void coro_frames_begin_thread()
+    void coro_frames_end_thread()
+    void coro_frames_begin_stack()
+
 cdef extern from "Python.h":
     PyObject *call "PyObject_Call"(PyObject *function, PyObject *args, PyObject *kwargs)
     int PyContext_Enter(object context) except -1
@@ -1528,6 +1533,7 @@ def hub():
 def worker():
     """Runs coroutines, one after another, on one stack."""
     cdef Scheduler self = this_scheduler()
+    coro_frames_begin_stack()
     while not self.ended:
         self.run_chosen()
         if self.ended or not self.next_for_worker():
@@ -1561,6 +1567,7 @@ cdef class ThreadEnd:
             _failures.report_unraisable(error, None)
         global coro_tls_scheduler
         coro_tls_scheduler = NULL
+        coro_frames_end_thread()
         Py_DECREF(mine)
 
 
@@ -1600,6 +1607,7 @@ cdef int make_scheduler() except -1:
     end.scheduler = <PyObject *> made
     end.pid = getpid()
     coro_tls_scheduler = <PyObject *> made
+    coro_frames_begin_thread()
     return 0
 
 
