@@ -65,7 +65,11 @@ def instructions_of_workloads(peer: Peer, names: Sequence[str], count: int) -> d
         CannotMeasureError: there is no valgrind, or a workload fails under it.
     """
     with tempfile.TemporaryDirectory(prefix="coro-callgrind-") as folder:
-        command = [*_callgrind(f"{folder}/out"), f"--dump-before={MARK}", *peer.command("count", ",".join(names), count)]
+        command = [
+            *_callgrind(f"{folder}/out"),
+            f"--dump-before={MARK}",
+            *peer.command("count", ",".join(names), count),
+        ]
         done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
         if done.returncode != 0:
             raise CannotMeasureError(f"a workload fails under valgrind: {done.stderr[-500:]}")

@@ -44,7 +44,9 @@ Counts = dict[str, float]
 
 
 def main(words: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="benchmarks guard", description="Compares what coro's paths cost with guard.json.")
+    parser = argparse.ArgumentParser(
+        prog="benchmarks guard", description="Compares what coro's paths cost with guard.json."
+    )
     parser.add_argument("--keep", action="store_true", help="write what is counted now to guard.json")
     options = parser.parse_args(words)
     kept: dict[str, dict[str, Counts]] = json.loads(KEPT.read_text()) if KEPT.exists() else {}
@@ -123,5 +125,3 @@ def _of_servers(count: Callable[..., float]) -> Counts:
     counted = {name: count(CORO, *what, SERVER_COUNT) for name, what in SERVERS.items()}
     counted[EMULATED] = count(BY_NAME["coro_patch"], "echo", "echo", (100, 64), SERVER_COUNT)
     return counted
-
-

@@ -130,7 +130,9 @@ def _parse(words: Sequence[str] | None) -> argparse.Namespace:
     names = [workload.name for workload in WORKLOADS]
     parser = argparse.ArgumentParser(prog="benchmarks", description="Measures what coro costs beside its peers.")
     parser.add_argument("--quick", action="store_true", help=f"measure {QUICK_SHARE} times less of each")
-    parser.add_argument("--only", action="append", metavar="NAME", help=f"a workload, or all that begin so: {', '.join(names)}")
+    parser.add_argument(
+        "--only", action="append", metavar="NAME", help=f"a workload, or all that begin so: {', '.join(names)}"
+    )
     parser.add_argument("--peer", action="append", metavar="NAME", help=", ".join(map(repr, BY_NAME)))
     parser.add_argument("--rounds", type=positive, default=ROUNDS, metavar="N", help=f"({ROUNDS})")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there, too")

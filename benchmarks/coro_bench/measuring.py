@@ -96,9 +96,11 @@ def udp(peer: Peer, count: int) -> dict[str, float]:
 
 def proxy(peer: Peer, count: int) -> dict[str, float]:
     """CPU of a proxy for an echo. Behind it is the server in C."""
-    with running(server_command(BY_NAME["C epoll"], "echo")) as behind:
-        with running(server_command(peer, "proxy", behind.port)) as server:
-            return {"proxy": _driven(server, "echo", (PROXY_CONNECTIONS, PROXY_SIZE), count)[0].cpu}
+    with (
+        running(server_command(BY_NAME["C epoll"], "echo")) as behind,
+        running(server_command(peer, "proxy", behind.port)) as server,
+    ):
+        return {"proxy": _driven(server, "echo", (PROXY_CONNECTIONS, PROXY_SIZE), count)[0].cpu}
 
 
 def bulk(peer: Peer, count: int) -> dict[str, float]:
@@ -163,5 +165,7 @@ def system_calls(peer: Peer, count: int) -> dict[str, float]:
 def instructions(peer: Peer, count: int) -> dict[str, float]:
     """Instructions in user space of the small workloads, and of the server for an echo."""
     counted = counting.instructions_of_workloads(peer, COUNTED, count)
-    counted["echo"] = counting.instructions_of_server(peer, "echo", "echo", (EMULATED_CONNECTIONS, EMULATED_SIZE), count)
+    counted["echo"] = counting.instructions_of_server(
+        peer, "echo", "echo", (EMULATED_CONNECTIONS, EMULATED_SIZE), count
+    )
     return {f"{name}_instructions": value for name, value in counted.items()}

@@ -70,7 +70,8 @@ def _draw_bars(results: Results, names: list[str]) -> Figure:
         _draw_one(axis, results, name)
     for axis in axes.flat[len(names) :]:
         axis.axis("off")
-    return figure
+    drawn: Figure = figure
+    return drawn
 
 
 def _draw_one(axis: Axes, results: Results, name: str) -> None:
@@ -102,7 +103,9 @@ def _draw_curve(
         if points:
             wide = 2.5 if peer == "coro" else 1.2
             dashes = "--" if peer.startswith("C ") else "-"
-            axis.plot(*zip(*points, strict=True), dashes, color=colour, label=peer, linewidth=wide, marker="o", markersize=3)
+            axis.plot(
+                *zip(*points, strict=True), dashes, color=colour, label=peer, linewidth=wide, marker="o", markersize=3
+            )
     axis.set_xscale("log")
     axis.set_yscale("log")
     axis.set_xlabel(over)

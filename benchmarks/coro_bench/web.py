@@ -61,7 +61,12 @@ def large(start_response, body=b"x" * 65536):
     return [body]
 """
 
-PAGES = {"gunicorn_plain": "plain", "gunicorn_json": "as_json", "gunicorn_chunked": "chunked", "gunicorn_large": "large"}
+PAGES = {
+    "gunicorn_plain": "plain",
+    "gunicorn_json": "as_json",
+    "gunicorn_chunked": "chunked",
+    "gunicorn_large": "large",
+}
 
 
 def http_server(peer: Peer, milliseconds: int) -> dict[str, float]:
@@ -71,9 +76,7 @@ def http_server(peer: Peer, milliseconds: int) -> dict[str, float]:
 
 def gunicorn(peer: Peer, milliseconds: int) -> dict[str, float]:
     with _worker(peer) as (process, port):
-        return {
-            name: _cost(process, f"http://127.0.0.1:{port}/{page}", milliseconds) for name, page in PAGES.items()
-        }
+        return {name: _cost(process, f"http://127.0.0.1:{port}/{page}", milliseconds) for name, page in PAGES.items()}
 
 
 def gunicorn_tls(peer: Peer, milliseconds: int) -> dict[str, float]:
@@ -111,11 +114,17 @@ def _worker(peer: Peer, tls: bool = False) -> Iterator[tuple[int, int]]:
         Path(folder, "app.py").write_text(APPLICATION)
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
-            command = [sys.executable, "-m", "gunicorn", "-k", WORKER_CLASSES[peer.name], "-b", f"fd://{listener.fileno()}"]
+            command = [
+                sys.executable,
+                "-m",
+                "gunicorn",
+                "-k",
+                WORKER_CLASSES[peer.name],
+                "-b",
+                f"fd://{listener.fileno()}",
+            ]
             command += ["--log-level", "warning", "--chdir", folder, *(_certificate(folder) if tls else ())]
-            process = subprocess.Popen(
-                [*command, "app:application"], pass_fds=[listener.fileno()], env=ENVIRONMENT
-            )
+            process = subprocess.Popen([*command, "app:application"], pass_fds=[listener.fileno()], env=ENVIRONMENT)
         try:
             worker = _first_child(process)
             pin(worker, 0)

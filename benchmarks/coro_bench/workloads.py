@@ -73,12 +73,15 @@ def _echo_count(connections: int, size: int) -> int:
 
 
 def _echo(connections: int, size: int) -> Workload:
-    peers = (*SERVERS, "C io_uring")
+    peers: tuple[str, ...] = (*SERVERS, "C io_uring")
     if connections > MOST_THREADS:
         peers = tuple(name for name in peers if name != "threads")
     name = echo_name(connections, size)
     return Workload(
-        name, lambda peer, count: measuring.echo(name, peer, connections, size, count), _echo_count(connections, size), peers
+        name,
+        lambda peer, count: measuring.echo(name, peer, connections, size, count),
+        _echo_count(connections, size),
+        peers,
     )
 
 
@@ -115,14 +118,18 @@ WORKLOADS = [
     Workload("proxy", measuring.proxy, 20_000, SERVERS),
     Workload("bulk", measuring.bulk, 20_000, SERVERS),
     *(_micro(name, count) for name, (_, count) in MICRO.items()),
-    Workload("import", measuring.import_time, 10, ("coro", "gevent", "eventlet", "asyncio streams", "uvloop streams", "trio")),
+    Workload(
+        "import", measuring.import_time, 10, ("coro", "gevent", "eventlet", "asyncio streams", "uvloop streams", "trio")
+    ),
     Workload("emulated_echo", measuring.emulated_echo, 30_000, EMULATED),
     Workload("emulated_lock", measuring.emulated_lock, 500_000, EMULATED),
     Workload("requests", measuring.requests_client, 4000, EMULATED),
     Workload("http_server", web.http_server, 2000, EMULATED),
     Workload("gunicorn", web.gunicorn, 2000, GUNICORN),
     Workload("gunicorn_tls", web.gunicorn_tls, 2000, GUNICORN),
-    Workload("instructions", measuring.instructions, 3000, ("coro", "gevent", "asyncio streams", "uvloop streams"), once=True),
+    Workload(
+        "instructions", measuring.instructions, 3000, ("coro", "gevent", "asyncio streams", "uvloop streams"), once=True
+    ),
     Workload("syscalls", measuring.system_calls, 20_000, SERVERS, once=True),
 ]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from time import process_time
 
-import coro
 from command import BACKLOG, HOST, READ_SIZE, TOTAL, Measured, announce, main, nothing, peak_bytes, sleep_lengths
+
+import coro
 from coro.sync import fifo, mutex
 
 # --- servers ----------------------------------------------------------------------

@@ -44,15 +44,15 @@ def test_messages_of_any_size(peer, size):
 
 def test_a_wrong_echo_is_found():
     """Otherwise no number of a server means anything."""
-    with programs.running(programs.server_command(BY_NAME["C epoll"], "http")) as server:
-        with pytest.raises(programs.CannotMeasureError, match="load generator ended"):
-            server.drive("echo", 1, 64, 10)
+    command = programs.server_command(BY_NAME["C epoll"], "http")
+    failure = pytest.raises(programs.CannotMeasureError, match="load generator ended")
+    with programs.running(command) as server, failure:
+        server.drive("echo", 1, 64, 10)
 
 
 def test_a_server_that_does_not_start():
-    with pytest.raises(programs.CannotMeasureError, match="did not start"):
-        with programs.running(["true"]):
-            pass
+    with pytest.raises(programs.CannotMeasureError, match="did not start"), programs.running(["true"]):
+        pass
 
 
 def test_the_cost_is_that_of_the_server_alone():

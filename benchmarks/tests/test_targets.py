@@ -37,7 +37,9 @@ def test_verdict(results, target, verdict):
 def test_a_target_is_about_something_that_is_measured(target):
     """A name that is written wrong would never be judged."""
     assert target.figure in FIGURES
-    measured = next(each for each in WORKLOADS if target.figure == each.name or target.figure.startswith(f"{each.name}_"))
+    measured = next(
+        each for each in WORKLOADS if target.figure == each.name or target.figure.startswith(f"{each.name}_")
+    )
     for peer in filter(None, (target.of, target.beside)):
         assert peer in BY_NAME
         assert peer in measured.peers

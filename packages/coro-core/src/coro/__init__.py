@@ -124,8 +124,6 @@ __all__ = [
 
 TYPE_CHECKING = False  # as `coro.errors` has it
 if TYPE_CHECKING:  # what __getattr__ finds at run time, if it is installed
-    from typing import Any
-
     from coro import profiler as profiler
     from coro import signal_handler, sync, tb
     from coro import testing as testing

@@ -31,9 +31,7 @@ LATE = {
     "coro._structured._scope": frozenset(["scope"]),
     "coro._thread_local": frozenset(["ThreadLocal"]),
     "coro._threads._in_thread": frozenset("ThreadPool call_soon_threadsafe run_in_thread set_thread_limit".split()),
-    "coro.sync": frozenset(
-        "condition_variable event fifo inverted_semaphore mutex rw_lock semaphore".split()
-    ),
+    "coro.sync": frozenset("condition_variable event fifo inverted_semaphore mutex rw_lock semaphore".split()),
 }
 
 #: The names of coro's other distributions. One that is missing here is still found when its

@@ -144,7 +144,7 @@ class DeadlockError(RuntimeError):
         waits: the same as data, a list of `coro._diagnostics._waits.Wait`: coroutine, why, on, since, holders.
     """
 
-    def __init__(self, message: str = "", waits: "Iterable[Wait]" = ()) -> None:
+    def __init__(self, message: str = "", waits: Iterable[Wait] = ()) -> None:
         super().__init__(message)
         self.waits = list(waits)
 
