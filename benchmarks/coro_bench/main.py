@@ -54,10 +54,7 @@ def main(words: Sequence[str] | None = None) -> int:
         known = len(results.names())
         chosen = [peer for peer in peers if peer.name in workload.peers and peer.name not in left_out]
         failures += _measure(workload, chosen, options, results, f"{number} of {len(workloads)}", progress)
-        for name in results.names()[known:]:
-            result = results.get(name)
-            assert result is not None
-            print(describe(result), end="\n\n", flush=True)
+        print(describe(results, results.names()[known:]), end="\n\n", flush=True)
     print(describe_targets(results), end="\n\n")
     for line in [*(f"{name} is not installed: it is left out." for name in left_out), *failures]:
         print(line)

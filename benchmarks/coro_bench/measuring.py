@@ -18,6 +18,7 @@ from coro_bench.programs import (
     Server,
     allow_connections,
     cpu_seconds,
+    pin,
     private_bytes,
     running,
     server_command,
@@ -122,10 +123,12 @@ def idle_memory(name: str, peer: Peer, connections: int) -> dict[str, float]:
 
 def micro(name: str, peer: Peer, *numbers: int) -> dict[str, float]:
     """A small workload, in a process of its own."""
-    done = subprocess.run(peer.command("run", name, *numbers), stdout=subprocess.PIPE, env=ENVIRONMENT)
-    if done.returncode != 0:
-        raise CannotMeasureError(f"the program ended with status {done.returncode}")
-    figures: dict[str, float] = json.loads(done.stdout)
+    process = subprocess.Popen(peer.command("run", name, *numbers), stdout=subprocess.PIPE, env=ENVIRONMENT)
+    pin(process.pid, 0)
+    printed, _ = process.communicate()
+    if process.returncode != 0:
+        raise CannotMeasureError(f"the program ended with status {process.returncode}")
+    figures: dict[str, float] = json.loads(printed)
     return figures
 
 

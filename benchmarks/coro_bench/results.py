@@ -26,8 +26,9 @@ class Result:
 
     def ratio(self, peer: str, other: str) -> float | None:
         """One beside another: the median of what it is in each round. Those of a round follow each
-        other, so what else the machine does concerns them alike. None if one of them is missing."""
-        if peer not in self.runs or other not in self.runs:
+        other, so what else the machine does concerns them alike. None if one of them is missing, or was
+        too little to be seen."""
+        if peer not in self.runs or 0 in self.runs.get(other, [0]):
             return None
         return statistics.median(ours / theirs for ours, theirs in zip(self.runs[peer], self.runs[other], strict=True))
 

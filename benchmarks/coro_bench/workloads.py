@@ -32,12 +32,14 @@ class Figure:
         unit: what it is shown in.
         factor: what the number, in seconds, bytes and the like, is multiplied with for that.
         digits: how many of them are shown behind the point.
+        column: its name, if it is shown as a column beside the figure before it.
     """
 
     title: str
     unit: str
     factor: float = 1.0
     digits: int = 3
+    column: str = ""
 
 
 @dataclass(frozen=True)
@@ -143,10 +145,12 @@ def _figures() -> dict[str, Figure]:
             name, what = echo_name(connections, size), f"{size:,} bytes, {connections:,} connections"
             found[name] = Figure(f"an echo of {what}: the server", *MICROSECONDS)
             for share in ("user", "system"):
-                found[f"{name}_{share}"] = Figure(f"an echo of {what}: the server's {share} time", *MICROSECONDS)
-            found[f"{name}_rate"] = Figure(f"echoes of {what}", "a second", 1, 0)
+                title = f"an echo of {what}: the server's {share} time"
+                found[f"{name}_{share}"] = Figure(title, *MICROSECONDS, column=f"{share} us")
+            found[f"{name}_rate"] = Figure(f"echoes of {what}", "a second", 1, 0, column="a second")
             for share in ("p50", "p99", "p999"):
-                found[f"{name}_{share}"] = Figure(f"an echo of {what}: {share} of the time it takes", "us", 1e6, 1)
+                title = f"an echo of {what}: {share} of the time it takes"
+                found[f"{name}_{share}"] = Figure(title, "us", 1e6, 1, column=f"{share} us")
     for name, (title, _) in MICRO.items():
         found[name] = Figure(title, *MICROSECONDS)
     for name in measuring.COUNTED:
@@ -155,13 +159,13 @@ def _figures() -> dict[str, Figure]:
     found |= {
         "sleepers_memory": Figure("memory of a coroutine that sleeps", "bytes", 1, 0),
         "churn": Figure("a connection accepted and closed: the server", *MICROSECONDS),
-        "churn_rate": Figure("connections accepted and closed", "a second", 1, 0),
+        "churn_rate": Figure("connections accepted and closed", "a second", 1, 0, column="a second"),
         "idle_many": Figure("the same, 100,000 or as many as the limit of descriptors allows", "bytes", 1, 0),
         "idle": Figure("memory of an idle connection, 10,000 of them: the server", "bytes", 1, 0),
         "udp": Figure("an echo of a datagram of 64 bytes, 100 clients: the server", *MICROSECONDS),
         "proxy": Figure("an echo of 1,024 bytes through a proxy, 100 connections: the proxy", *MICROSECONDS),
         "bulk": Figure("bytes received, 4 connections: the server", "GB a second of CPU", 1e-9),
-        "bulk_rate": Figure("bytes received, 4 connections", "GB a second by the clock", 1e-9),
+        "bulk_rate": Figure("bytes received, 4 connections", "GB a second by the clock", 1e-9, column="by the clock"),
         "import": Figure("importing it, beside Python's own start", "ms of CPU", 1e3, 1),
         "emulated_echo": Figure("an echo of 64 bytes by a thread, 100 connections: the server", *MICROSECONDS),
         "emulated_lock": Figure("a `threading.Lock` that nobody else wants, taken and released", "ns of CPU", 1e9, 1),

@@ -117,12 +117,13 @@ async def protocol_bulk() -> None:
 
 
 class Side(asyncio.Protocol):
-    """One side of a proxy. What comes before there is another side waits; what the other side cannot
-    send holds this one up."""
+    """One side of a proxy. What comes before there is another side waits (uvloop's transports cannot be paused
+    yet when connection_made is called); what the other side cannot send holds this one up."""
 
     def __init__(self, other: Side | None, port: int = 0) -> None:
         self.other = other
         self.port = port
+        self.early = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -131,6 +132,7 @@ class Side(asyncio.Protocol):
             self.connecting = asyncio.create_task(self.connect())
         else:
             self.other.other = self
+            self.transport.write(self.other.early)
             self.other.transport.resume_reading()
 
     async def connect(self) -> None:
@@ -139,6 +141,8 @@ class Side(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.other is not None:
             self.other.transport.write(data)
+        else:
+            self.early += data
 
     def pause_writing(self) -> None:
         if self.other is not None:

@@ -26,7 +26,7 @@ def cases():
                 yield pytest.param(workload, BY_NAME[name], id=f"{workload.name}-{name.replace(' ', '-')}")
 
 
-@pytest.mark.parametrize(("workload", "peer"), cases())
+@pytest.mark.parametrize(("workload", "peer"), list(cases()))
 def test_it_runs(workload, peer):
     if not peer.is_here:
         pytest.skip(f"{peer.needs} is not installed")
