@@ -26,11 +26,12 @@ class Result:
 
     def ratio(self, peer: str, other: str) -> float | None:
         """One beside another: the median of what it is in each round. Those of a round follow each
-        other, so what else the machine does concerns them alike. None if one of them is missing, or was
-        too little to be seen."""
-        if peer not in self.runs or 0 in self.runs.get(other, [0]):
+        other, so what else the machine does concerns them alike. None if one of them is missing, failed at
+        some time, or was too little to be seen."""
+        ours, theirs = self.runs.get(peer, []), self.runs.get(other, [])
+        if not ours or len(ours) != len(theirs) or 0 in theirs:
             return None
-        return statistics.median(ours / theirs for ours, theirs in zip(self.runs[peer], self.runs[other], strict=True))
+        return statistics.median(one / another for one, another in zip(ours, theirs, strict=True))
 
     def to_json(self) -> dict[str, object]:
         return {

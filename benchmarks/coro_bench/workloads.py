@@ -52,6 +52,8 @@ class Workload:
         count: how many.
         peers: who is measured.
         once: counts do not differ from run to run, so one is enough.
+        turns: how many runs of each peer a round has. What copies much feels what else the machine does to
+            its memory, and that changes within seconds: more turns have more of it in common.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Workload:
     count: int
     peers: tuple[str, ...]
     once: bool = False
+    turns: int = 1
 
 
 def echo_name(connections: int, size: int) -> str:
@@ -67,6 +70,9 @@ def echo_name(connections: int, size: int) -> str:
 
 ECHO_CONNECTIONS = (1, 10, 100, 1000, 10_000)
 ECHO_SIZES = (64, 1024, 16_384, 262_144)
+
+
+LARGE = 16_384
 
 
 def _echo_count(connections: int, size: int) -> int:
@@ -84,6 +90,7 @@ def _echo(connections: int, size: int) -> Workload:
         lambda peer, count: measuring.echo(name, peer, connections, size, count),
         _echo_count(connections, size),
         peers,
+        turns=3 if size >= LARGE else 1,
     )
 
 

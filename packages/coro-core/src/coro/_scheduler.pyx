@@ -478,8 +478,9 @@ cdef class coro(Timer):
             raise ScheduleError("a coroutine cannot join itself: it would wait for ever")
         deadline = deadline_after(here.clock(), length)
         if self.joiners is None:
-            self.joiners = []
-        self.joiners.append(me)
+            self.joiners = [me]
+        else:
+            self.joiners.append(me)
         try:
             while self.state != DONE:
                 if not here.park("join", <PyObject *> self, deadline) and self.state != DONE:
@@ -661,7 +662,7 @@ cdef class Scheduler:
         self.timers = TimerHeap()
         self.descriptors = Descriptors()
         self.poller = _pollers.poller_class()(self.descriptors)
-        self.idle = []
+        self.idle = [None] * IDLE_WORKERS
         self.when_blocked = []
         self.thread_ident = PyThread_get_thread_ident()
 
@@ -1060,7 +1061,7 @@ cdef class Scheduler:
             self.chosen = None
         else:
             self.running = None
-            self.switched_to = self.idle.pop() if self.idle else self.hub
+            self.switched_to = self.take_idle() if self.idle_count else self.hub
         return coro_greenlet_switch(<PyObject *> self.switched_to)
 
     # -- workers
@@ -1181,14 +1182,22 @@ cdef class Scheduler:
                     self.make_ready(self.main)
         if self.chosen.stack is None:
             return 1
-        if len(self.idle) >= IDLE_WORKERS:
+        if self.idle_count >= IDLE_WORKERS:
             coro_greenlet_end_in(<PyObject *> self.chosen.stack)
             self.switched_to = self.chosen.stack
             self.running = self.chosen
             self.chosen = None
             return 0
-        self.idle.append(coro_greenlet_current())
+        self.idle[self.idle_count] = coro_greenlet_current()
+        self.idle_count += 1
         return -1 if self.switch_to_chosen() < 0 else 1
+
+    cdef object take_idle(self):
+        """The stack that has been idle for the shortest time, of which the most is in a cache."""
+        self.idle_count -= 1
+        stack = self.idle[self.idle_count]
+        self.idle[self.idle_count] = None
+        return stack
 
     # -- polling
 
@@ -1434,7 +1443,8 @@ cdef class Scheduler:
             stack = None  # greenlet raises GreenletExit in it, and it unwinds
             drop_locals(co)
         drop_locals(self.main)
-        self.idle.clear()
+        self.idle_count = 0
+        self.idle = []
         self.hub = self.switched_to = self.worker = self.chosen = None
         self.timers.clear()
         self.poller.close()
@@ -1474,7 +1484,8 @@ cdef class Scheduler:
         self.descriptors.forget_all()
         self.poller.close()
         self.poller = _pollers.poller_class()(self.descriptors)
-        self.idle = []
+        self.idle_count = 0
+        self.idle = [None] * IDLE_WORKERS
         self.when_blocked = []
         self.choosing = self.asleep = False
         self.turn_left = 0
