@@ -5,11 +5,12 @@ Hosts are numbers here; names have been looked up before.
 
 Accepting: where many coroutines accept from one listener, one of them has the turn, so a new
 connection wakes one. ECONNABORTED means that a connection was reset while it waited to be
-accepted; the next one is taken instead. An accept(2) in vain is dear, so who has not just been told
-that somebody is there asks first; but only a listener, as others must be told that they are none. When descriptors have run out, the caller is told
-(EMFILE, ENFILE ...) and the connection stays in the backlog. A server that shrugs this off
-and accepts again would be told again at once, for ever; so the next accept lets some time
-pass first, and more each time, up to 50 ms.
+accepted; the next one is taken instead. An accept(2) in vain is dear, so who has not just been
+told that somebody is there asks first; but not before the first one, which tells those that do
+not listen. When descriptors have run out, the caller is told (EMFILE, ENFILE ...) and the
+connection stays in the backlog. A server that shrugs this off and accepts again would be told
+again at once, for ever; so the next accept lets some time pass first, and more each time, up to
+50 ms.
 
 Connecting: connect(2) begins it and says EINPROGRESS; the socket becomes writable when it
 stands or has failed. SO_ERROR says why it has failed, but only to the first who asks or
