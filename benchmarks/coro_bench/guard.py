@@ -123,5 +123,5 @@ def system_calls() -> Counts:
 
 def _of_servers(count: Callable[..., float]) -> Counts:
     counted = {name: count(CORO, *what, SERVER_COUNT) for name, what in SERVERS.items()}
-    counted[EMULATED] = count(BY_NAME["coro_patch"], "echo", "echo", (100, 64), SERVER_COUNT)
+    counted[EMULATED] = count(BY_NAME["coro_patch"], "echo", "echo", (1, 64), SERVER_COUNT)
     return counted
