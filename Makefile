@@ -16,7 +16,7 @@ help:
 	@echo 'make lint    only ruff and cython-lint'
 	@echo 'make types   only mypy'
 	@echo 'make asan    the tests of core and sock with the address sanitizer'
-	@echo 'make bench   the benchmarks'
+	@echo 'make bench   coro beside its peers; ARGS=--quick for a look, ARGS=--help for more'
 	@echo 'make clean   remove environments, builds and caches'
 	@echo
 	@echo 'PYTHON=... chooses the Python; ARGS=... goes to tox, or to the demo or the benchmarks.'
@@ -37,7 +37,7 @@ demo: setup
 
 bench: setup
 	@$(TOX) -qq run -e bench -x testenv:bench.commands=
-	@.tox/bench/bin/python benchmarks/compare.py $(ARGS)
+	@.tox/bench/bin/python benchmarks $(ARGS)
 
 setup:
 	@build-support/bootstrap $(PYTHON)

@@ -21,14 +21,13 @@ def announced(monkeypatch):
         return entries
 
     monkeypatch.setattr(importlib.metadata, "entry_points", entry_points)
-    _exports._entries.cache_clear()
+    monkeypatch.setattr(_exports, "_entries", None)
     names = set(vars(coro))
     yield entries
     assert set(asked) <= {"coro.exports"}
     assert len(asked) <= 1  # the metadata is read once
     for name in set(vars(coro)) - names:
         delattr(coro, name)
-    _exports._entries.cache_clear()
 
 
 def entry(name, value):
@@ -129,4 +128,24 @@ class TestMissing:
 
 def test_all_is_there():
     for name in coro.__all__:
-        assert name in vars(coro)
+        assert hasattr(coro, name)
+
+
+def test_what_is_imported_late_is_a_public_name():
+    late = {name for names in _exports.LATE.values() for name in names}
+    assert late <= set(coro.__all__)
+    for module, names in _exports.LATE.items():
+        for name in names:
+            assert getattr(coro, name) is getattr(sys.modules[module], name)
+
+
+def test_importing_coro_imports_little_else(run):
+    """What takes long to import, and what replaces nothing that a program may not need."""
+    run("""
+        import sys
+        before = set(sys.modules)
+        import coro
+        others = {name for name in set(sys.modules) - before if name.partition(".")[0] not in ("coro", "greenlet")}
+        assert not others & {"typing", "traceback", "enum", "signal", "collections", "contextlib", "threading"}, others
+        assert "coro.sync" not in sys.modules
+    """)

@@ -1,22 +1,14 @@
 """coro: straight-line concurrency.
 
 Coroutines look like threads and cost like objects; a wait hands over to whoever is
-ready. This package is `coro-core` and the public face of the whole family: the names of
-core stand here, and any other name is looked up among the installed distributions
-(coro-sock, coro-patch, coro-consts ...), which announce theirs in the entry-point group
-``coro.exports``.
+ready. This package is `coro-core` and the public face of the whole family. What every
+program needs is imported with it; any other name is looked up when it is first used, in core and
+among the installed distributions (coro-sock, coro-patch, coro-consts ...), which announce
+theirs in the entry-point group ``coro.exports``.
 """
 
-from typing import TYPE_CHECKING, Any
-
-from coro import oserrors, signal_handler, sync, tb
-from coro._diagnostics._latency import set_latency_warning
-from coro._diagnostics._stderr import print_stderr, write_stderr
-from coro._diagnostics._where import where, where_all
+from coro import oserrors
 from coro._failures import set_exception_notifier
-from coro._inspection import start_inspection, stop_inspection
-from coro._loop import coro_is_running, event_loop, set_exit, set_print_exit_string
-from coro._processes import fork, wait4, waitid, waitpid
 from coro._scheduler import (
     all_threads,
     coro,
@@ -29,10 +21,6 @@ from coro._scheduler import (
     spawn,
     yield_slice,
 )
-from coro._structured._parallel import in_parallel
-from coro._structured._scope import scope
-from coro._thread_local import ThreadLocal
-from coro._threads._in_thread import ThreadPool, call_soon_threadsafe, run_in_thread, set_thread_limit
 from coro._timeouts import (
     now,
     now_usec,
@@ -59,7 +47,6 @@ from coro.errors import (
     TimeoutError,  # noqa: A004 - Shrapnel's name
     WakeUp,
 )
-from coro.sync import condition_variable, event, fifo, inverted_semaphore, mutex, rw_lock, semaphore
 
 install_signal_handlers = True
 """Whether `event_loop` takes over SIGINT and SIGTERM; a program may set it to False."""
@@ -135,9 +122,22 @@ __all__ = [
 ]
 
 
+TYPE_CHECKING = False  # as `coro.errors` has it
 if TYPE_CHECKING:  # what __getattr__ finds at run time, if it is installed
     from coro import profiler as profiler
+    from coro import signal_handler, sync, tb
     from coro import testing as testing
+    from coro._diagnostics._latency import set_latency_warning
+    from coro._diagnostics._stderr import print_stderr, write_stderr
+    from coro._diagnostics._where import where, where_all
+    from coro._inspection import start_inspection, stop_inspection
+    from coro._loop import coro_is_running, event_loop, set_exit, set_print_exit_string
+    from coro._processes import fork, wait4, waitid, waitpid
+    from coro._structured._parallel import in_parallel
+    from coro._structured._scope import scope
+    from coro._thread_local import ThreadLocal
+    from coro._threads._in_thread import ThreadPool, call_soon_threadsafe, run_in_thread, set_thread_limit
+    from coro.sync import condition_variable, event, fifo, inverted_semaphore, mutex, rw_lock, semaphore
     from coro_consts import (
         AF as AF,
     )
@@ -254,8 +254,8 @@ if TYPE_CHECKING:  # what __getattr__ finds at run time, if it is installed
     )
 else:
 
-    def __getattr__(name: str) -> Any:
-        """A name of another distribution: found once, then kept here."""
+    def __getattr__(name):
+        """A name that is not imported yet: found once, then kept here."""
         if name.startswith("_"):
             raise AttributeError(f"module 'coro' has no attribute {name!r}")
         from coro._exports import find

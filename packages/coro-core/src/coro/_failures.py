@@ -4,16 +4,19 @@ What belongs here: telling the program about it. The coroutine keeps the excepti
 `coro.coro.result` raises it again.
 """
 
-import contextlib
+from __future__ import annotations
+
 import os
 import sys
-import traceback
-from collections.abc import Callable
-from typing import Any
 
 from coro.errors import Interrupted
 
-Notifier = Callable[[], object]
+TYPE_CHECKING = False  # as `coro.errors` has it
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Notifier = Callable[[], object]
 
 FOR_THE_PROGRAM = (KeyboardInterrupt, SystemExit)
 
@@ -60,7 +63,7 @@ def ended_by_exception(co: Any, error: BaseException, main: Any) -> None:
 
 
 def _tell(co: Any, error: BaseException) -> None:
-    story = "".join(traceback.format_exception(error))  # without the next line's frame
+    story = _story(error)  # without the next line's frame
     before = error.__traceback__
     try:
         raise error
@@ -89,8 +92,10 @@ def report_unraisable(error: BaseException, culprit: object) -> None:
         who = repr(culprit)
     except Exception:
         who = object.__repr__(culprit)
-    with contextlib.suppress(Exception):
-        _print(f"Exception ignored in {who}:\n{''.join(traceback.format_exception(error))}")
+    try:
+        _print(f"Exception ignored in {who}:\n{_story(error)}")
+    except Exception:
+        return
 
 
 def end_forked_process(co: Any) -> None:
@@ -107,13 +112,39 @@ def end_forked_process(co: Any) -> None:
     elif error is not None:
         status = 1
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):
+        try:
             stream.flush()
+        except Exception:
+            continue
     os._exit(status & 0xFF)
 
 
+def _story(error: BaseException) -> str:
+    """The traceback. Its module is imported by the first failure: it takes a third of the time in which
+    all of core is imported."""
+    try:
+        from traceback import format_exception
+    except Exception:  # no descriptor is free, or Python is being torn down
+        return _short_story(error)
+    return "".join(format_exception(error))
+
+
+def _short_story(error: BaseException) -> str:
+    """A traceback without the lines of the program."""
+    lines = ["Traceback (most recent call last):"]
+    entry = error.__traceback__
+    while entry is not None:
+        code = entry.tb_frame.f_code
+        lines.append(f'  File "{code.co_filename}", line {entry.tb_lineno}, in {code.co_name}')
+        entry = entry.tb_next
+    return "\n".join([*lines, f"{type(error).__qualname__}: {error}", ""])
+
+
 def _print(text: str) -> None:
-    if sys.stderr is not None:
-        with contextlib.suppress(Exception):
-            sys.stderr.write(text)
-            sys.stderr.flush()
+    if sys.stderr is None:
+        return
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except Exception:
+        return

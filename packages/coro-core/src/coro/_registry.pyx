@@ -14,7 +14,7 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.ref cimport Py_DECREF, Py_INCREF, PyObject
 from libc.stdint cimport int64_t
 
-from collections.abc import Mapping
+from _collections_abc import Mapping  # without what else is in its package
 
 cdef enum:
     FIRST_ROOM = 64

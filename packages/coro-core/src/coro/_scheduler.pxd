@@ -79,7 +79,8 @@ cdef class Scheduler:
     cdef coro running            # None in the hub and between coroutines
     cdef coro chosen             # who runs next, while that is being arranged
     cdef object hub, worker, switched_to
-    cdef list idle               # workers without a coroutine
+    cdef list idle               # workers without a coroutine, and None in the places that are free
+    cdef int idle_count
     cdef PyObject **ring         # the ready queue
     cdef Py_ssize_t head, ready, room
     cdef long turn_left
@@ -126,6 +127,7 @@ cdef class Scheduler:
     cdef int begin(self, coro co) except -1
     cdef int end(self, coro co, PyObject *value) except -1
     cdef int next_for_worker(self) except -1
+    cdef object take_idle(self)
     cdef int let_go(self, coro co) except -1
     cdef int finish(self, coro co) except -1
     cdef int wait_fd(self, int fd, int events, int64_t deadline) except -1

@@ -49,12 +49,10 @@ from coro.interface.capi cimport (
 )
 
 import os
-import signal
 import sys
-from types import FunctionType
+from _signal import set_wakeup_fd  # the real one, whatever is emulated later
 
 from coro import _failures, _pollers
-from coro._diagnostics import _reports
 from coro.errors import (
     ClosedError, DeadCoroutine, Interrupted, NotStartedError, ScheduleError, Shutdown,
     SimultaneousError,
@@ -74,6 +72,11 @@ cdef extern from "_platform.h":
     int64_t coro_clock_tick()
     void coro_prefetch(const void *memory) noexcept
 
+cdef extern from "_frames.h":
+    void coro_frames_begin_thread()
+    void coro_frames_end_thread()
+    void coro_frames_begin_stack()
+
 cdef extern from "Python.h":
     PyObject *call "PyObject_Call"(PyObject *function, PyObject *args, PyObject *kwargs)
     int PyContext_Enter(object context) except -1
@@ -81,6 +84,7 @@ cdef extern from "Python.h":
     object PyContext_New()
     object PyContext_CopyCurrent()
     int PyErr_CheckSignals() except -1
+    bint PyFunction_Check(object function)
     PyObject *PyThreadState_GetDict()
     unsigned long PyThread_get_thread_ident()
     ctypedef struct PyThreadState:
@@ -295,7 +299,7 @@ cdef class coro(Timer):
         coroutines_alive -= 1
 
     def __repr__(self):
-        return _reports.describe(self)
+        return reports().describe(self)
 
     # -- what it is
 
@@ -474,8 +478,9 @@ cdef class coro(Timer):
             raise ScheduleError("a coroutine cannot join itself: it would wait for ever")
         deadline = deadline_after(here.clock(), length)
         if self.joiners is None:
-            self.joiners = []
-        self.joiners.append(me)
+            self.joiners = [me]
+        else:
+            self.joiners.append(me)
         try:
             while self.state != DONE:
                 if not here.park("join", <PyObject *> self, deadline) and self.state != DONE:
@@ -618,7 +623,7 @@ cdef bint is_current(coro co) noexcept:
 
 
 cdef object function_name(function):
-    if type(function) is FunctionType:
+    if PyFunction_Check(function):
         return <object> (<PyFunctionObject *> function).func_qualname
     name = getattr(function, "__qualname__", None)
     return name if isinstance(name, str) else type(function).__name__
@@ -657,7 +662,7 @@ cdef class Scheduler:
         self.timers = TimerHeap()
         self.descriptors = Descriptors()
         self.poller = _pollers.poller_class()(self.descriptors)
-        self.idle = []
+        self.idle = [None] * IDLE_WORKERS
         self.when_blocked = []
         self.thread_ident = PyThread_get_thread_ident()
 
@@ -1056,7 +1061,7 @@ cdef class Scheduler:
             self.chosen = None
         else:
             self.running = None
-            self.switched_to = self.idle.pop() if self.idle else self.hub
+            self.switched_to = self.take_idle() if self.idle_count else self.hub
         return coro_greenlet_switch(<PyObject *> self.switched_to)
 
     # -- workers
@@ -1177,14 +1182,22 @@ cdef class Scheduler:
                     self.make_ready(self.main)
         if self.chosen.stack is None:
             return 1
-        if len(self.idle) >= IDLE_WORKERS:
+        if self.idle_count >= IDLE_WORKERS:
             coro_greenlet_end_in(<PyObject *> self.chosen.stack)
             self.switched_to = self.chosen.stack
             self.running = self.chosen
             self.chosen = None
             return 0
-        self.idle.append(coro_greenlet_current())
+        self.idle[self.idle_count] = coro_greenlet_current()
+        self.idle_count += 1
         return -1 if self.switch_to_chosen() < 0 else 1
+
+    cdef object take_idle(self):
+        """The stack that has been idle for the shortest time, of which the most is in a cache."""
+        self.idle_count -= 1
+        stack = self.idle[self.idle_count]
+        self.idle[self.idle_count] = None
+        return stack
 
     # -- polling
 
@@ -1250,11 +1263,11 @@ cdef class Scheduler:
             if thread != PyThreadState_Get() and thread.thread_id not in bystanders:
                 return False
             thread = PyThreadState_Next(thread)
-        return not (self.in_main_thread and _reports.signals_may_wake())
+        return not (self.in_main_thread and reports().signals_may_wake())
 
     cdef int report_deadlock(self) except -1:
         try:
-            self.main.thrown = _reports.deadlock([
+            self.main.thrown = reports().deadlock([
                 co for co in all_threads_c.all()
                 if (<coro> co).scheduler is self and not (<coro> co).is_daemon
             ] + [self.main])
@@ -1430,7 +1443,8 @@ cdef class Scheduler:
             stack = None  # greenlet raises GreenletExit in it, and it unwinds
             drop_locals(co)
         drop_locals(self.main)
-        self.idle.clear()
+        self.idle_count = 0
+        self.idle = []
         self.hub = self.switched_to = self.worker = self.chosen = None
         self.timers.clear()
         self.poller.close()
@@ -1470,7 +1484,8 @@ cdef class Scheduler:
         self.descriptors.forget_all()
         self.poller.close()
         self.poller = _pollers.poller_class()(self.descriptors)
-        self.idle = []
+        self.idle_count = 0
+        self.idle = [None] * IDLE_WORKERS
         self.when_blocked = []
         self.choosing = self.asleep = False
         self.turn_left = 0
@@ -1529,6 +1544,7 @@ def hub():
 def worker():
     """Runs coroutines, one after another, on one stack."""
     cdef Scheduler self = this_scheduler()
+    coro_frames_begin_stack()
     while not self.ended:
         self.run_chosen()
         if self.ended or not self.next_for_worker():
@@ -1562,6 +1578,7 @@ cdef class ThreadEnd:
             _failures.report_unraisable(error, None)
         global coro_tls_scheduler
         coro_tls_scheduler = NULL
+        coro_frames_end_thread()
         Py_DECREF(mine)
 
 
@@ -1601,10 +1618,20 @@ cdef int make_scheduler() except -1:
     end.scheduler = <PyObject *> made
     end.pid = getpid()
     coro_tls_scheduler = <PyObject *> made
+    coro_frames_begin_thread()
     return 0
 
 
-set_wakeup_fd = signal.set_wakeup_fd  # the real one, whatever is emulated later
+cdef object reports():
+    """`coro._diagnostics._reports`, imported when there is something to tell."""
+    global _reports
+    if _reports is None:
+        from coro._diagnostics import _reports as module
+        _reports = module
+    return _reports
+
+
+cdef object _reports = None
 
 
 def after_fork_in_child():

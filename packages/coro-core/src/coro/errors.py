@@ -9,14 +9,18 @@ piece of work does not swallow the order to leave it. All others are ordinary
 exceptions.
 """
 
+from __future__ import annotations
+
 import builtins
 import errno
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
 
 from coro import oserrors
 
+TYPE_CHECKING = False  # typing takes as long to import as the rest of core
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
     from coro._diagnostics._waits import Wait
 
 __all__ = [
@@ -140,7 +144,7 @@ class DeadlockError(RuntimeError):
         waits: the same as data, a list of `coro._diagnostics._waits.Wait`: coroutine, why, on, since, holders.
     """
 
-    def __init__(self, message: str = "", waits: "Iterable[Wait]" = ()) -> None:
+    def __init__(self, message: str = "", waits: Iterable[Wait] = ()) -> None:
         super().__init__(message)
         self.waits = list(waits)
 

@@ -13,7 +13,8 @@ class.
 
 import errno
 import os
-from typing import TYPE_CHECKING
+
+TYPE_CHECKING = False  # as `coro.errors` has it
 
 _numbers = {name: number for name, number in vars(errno).items() if isinstance(number, int)}
 _classes: dict[int, type[OSError]] = {}  # those that were asked for

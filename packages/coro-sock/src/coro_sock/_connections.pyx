@@ -5,10 +5,12 @@ Hosts are numbers here; names have been looked up before.
 
 Accepting: where many coroutines accept from one listener, one of them has the turn, so a new
 connection wakes one. ECONNABORTED means that a connection was reset while it waited to be
-accepted; the next one is taken instead. When descriptors have run out, the caller is told
-(EMFILE, ENFILE ...) and the connection stays in the backlog. A server that shrugs this off
-and accepts again would be told again at once, for ever; so the next accept lets some time
-pass first, and more each time, up to 50 ms.
+accepted; the next one is taken instead. An accept(2) in vain is dear, so who has not just been
+told that somebody is there asks first; but not before the first one, which tells those that do
+not listen. When descriptors have run out, the caller is told (EMFILE, ENFILE ...) and the
+connection stays in the backlog. A server that shrugs this off and accepts again would be told
+again at once, for ever; so the next accept lets some time pass first, and more each time, up to
+50 ms.
 
 Connecting: connect(2) begins it and says EINPROGRESS; the socket becomes writable when it
 stands or has failed. SO_ERROR says why it has failed, but only to the first who asks or
@@ -17,6 +19,7 @@ A UNIX socket whose listener's backlog is full says EAGAIN instead, and nothing 
 there is room: it is tried again after a while.
 """
 
+from cpython.object cimport Py_TYPE, PyObject, PyTypeObject
 from libc.errno cimport (
     EAGAIN, EALREADY, ECONNABORTED, EINPROGRESS, EINTR, EMFILE, ENFILE, EISCONN, ENOBUFS, ENOMEM, errno,
 )
@@ -28,13 +31,14 @@ from coro_sock._errors cimport raise_errno, raise_error
 from coro_sock._foreign cimport ask, call, is_foreign
 from coro_sock._platform cimport (
     AF_UNIX, SOL_SOCKET, SO_ERROR, c_bind, c_connect, c_getpeername, c_getsockname, c_getsockopt, coro_accept,
-    coro_fd_setup, coro_unconnect, socklen_t,
+    coro_fd_setup, coro_may_accept, coro_unconnect, socklen_t,
 )
 
 cdef extern from *:
     const char *CORO_DISTRIBUTION
 
 cdef const CoroCAPI *core = Coro_Import(CORO_DISTRIBUTION)
+cdef tuple NO_ARGUMENTS = ()
 
 
 # --- addresses --------------------------------------------------------------------------
@@ -75,7 +79,7 @@ cdef object peer_address(Descriptor self):
 cdef tuple try_accept(Descriptor self, int *error):
     """``(socket, address)``, or None and the errno."""
     cdef Address address  # here, and not in accept(): large, and nothing switches
-    cdef Descriptor made = self.__class__.__new__(self.__class__)  # first, as it may fail
+    cdef Descriptor made = new_of_kind(self)  # first, as it may fail
     cdef int fd
     if is_foreign(self):
         return try_accept_foreign(self, made, error)
@@ -86,6 +90,11 @@ cdef tuple try_accept(Descriptor self, int *error):
         return None
     made.inherit(self, fd)
     return made, unparse(&address)
+
+
+cdef Descriptor new_of_kind(Descriptor other):
+    cdef PyTypeObject *kind = Py_TYPE(other)
+    return kind.tp_new(<type> kind, <PyObject *> NO_ARGUMENTS, NULL)
 
 
 cdef tuple try_accept_foreign(Descriptor self, Descriptor made, int *error):
@@ -104,18 +113,24 @@ cdef tuple accept(Descriptor self):
     cdef Attempt attempt
     cdef tuple accepted
     cdef int error
+    cdef bint told
     try:
         self.begin(&attempt, CORO_READ, 0)
+        told = not self.has_accepted or is_foreign(self)
         if self.accept_failures and not attempt.at_once:
             # Until a moment, and not for a time: who gives up before that tries again some day.
             self.pause(&attempt, b"accept", min(
                 self.accept_after - core.now(), pause_after(self.accept_failures)))
         while True:
-            accepted = try_accept(self, &error)
-            if accepted is not None:
-                self.accept_failures = 0
-                return accepted
+            error = EAGAIN
+            if told or coro_may_accept(self.open_fd()):
+                accepted = try_accept(self, &error)
+                if accepted is not None:
+                    self.accept_failures = 0
+                    self.has_accepted = True
+                    return accepted
             accept_failed(self, &attempt, error)
+            told = True
     finally:
         self.end(&attempt)
 
@@ -134,7 +149,7 @@ cdef list accept_many(Descriptor self, Py_ssize_t most):
     cdef list found = [accept(self)]
     cdef tuple accepted
     cdef int error
-    while not most or len(found) < most:
+    while (not most or len(found) < most) and (is_foreign(self) or coro_may_accept(self.fd)):
         try:
             accepted = try_accept(self, &error)
         except Exception:

@@ -40,6 +40,7 @@ cdef class Descriptor:
     cdef unsigned int turns_since    # the fork since which these hold
     cdef int64_t timeout             # ns; -1 for none
     cdef int accept_failures         # in a row, because descriptors had run out
+    cdef bint has_accepted           # so it is a listener
     cdef int64_t accept_after        # ns; the moment before which it is not tried again
     cdef bytes kept                  # read by an operation that was interrupted
 

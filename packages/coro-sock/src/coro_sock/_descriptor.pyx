@@ -174,8 +174,9 @@ cdef class Descriptor:
         self.fd = -1
         self.kept = None
         tell(fd)
-        for waiting in (*(self.readers or ()), *(self.writers or ()), *(self.pausing or ())):
-            core.wake(waiting)
+        if self.readers or self.writers or self.pausing:
+            for waiting in (*(self.readers or ()), *(self.writers or ()), *(self.pausing or ())):
+                core.wake(waiting)
         return fd
 
     # -- an operation

@@ -133,6 +133,15 @@ coro_accept(int listener, struct sockaddr *address, socklen_t *size)
 #endif
 }
 
+/* Whether accept(2) has something to say. It makes a descriptor and a file before it looks, and when nobody
+ * waits to be accepted, the file is given back later and in a roundabout way: ten times as dear as to ask. */
+static inline int
+coro_may_accept(int listener)
+{
+    struct pollfd asked = {.fd = listener, .events = POLLIN};
+    return poll(&asked, 1, 0) != 0;
+}
+
 static inline int
 coro_dup(int fd)
 {

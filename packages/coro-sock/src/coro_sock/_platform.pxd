@@ -49,6 +49,7 @@ cdef extern from "_platform.h" nogil:
     int coro_socket(int domain, int type, int protocol)
     int coro_socketpair(int domain, int type, int protocol, int *ends)
     int coro_accept(int listener, sockaddr *address, socklen_t *size)
+    int coro_may_accept(int listener)
     int coro_dup(int fd)
     int coro_fd_setup(int fd)
     int coro_is_socket(int fd)

@@ -3,9 +3,14 @@
 ``CORO_POLLER=epoll`` or ``CORO_POLLER=poll`` in the environment forces one.
 """
 
+from __future__ import annotations
+
 import os
 import sys
-from typing import Any
+
+TYPE_CHECKING = False  # as `coro.errors` has it
+if TYPE_CHECKING:
+    from typing import Any
 
 ENVIRONMENT_VARIABLE = "CORO_POLLER"
 

@@ -28,6 +28,7 @@ __all__ = [
     "Resolver",
     "Scheduler",
     "include_directory",
+    "keep_originals",
     "observe",
     "scheduler",
 ]
@@ -44,6 +45,19 @@ EXCLUSIVE = 16
 def include_directory() -> str:
     """The folder of ``coro_capi.h``, for building an extension against this coro-core."""
     return os.path.dirname(__file__)
+
+
+def keep_originals() -> None:
+    """Import those modules of core that use functions of the standard library which an emulation replaces.
+
+    They keep what they find when they are imported, so an emulation calls this before it begins.
+    """
+    import coro._diagnostics._latency
+    import coro._loop
+    import coro._processes
+    import coro._structured._parallel
+    import coro._threads._in_thread
+    import coro.sync  # noqa: F401
 
 
 @runtime_checkable

@@ -11,7 +11,7 @@ import threading
 from types import ModuleType
 from typing import Any
 
-from coro.interface import scheduler
+from coro.interface import keep_originals, scheduler
 from coro_patch._emulated import _socket, _threading
 from coro_patch._emulated._signal import adopt_handlers, release_handlers
 from coro_patch._emulated._thread import set_home
@@ -54,6 +54,7 @@ def install(**parts: bool) -> None:
     # The scheduler imports what it needs when it is made. A lock would make it, and the first one
     # may be that of an import, in the middle of which nothing can be imported up to 3.11.
     scheduler()
+    keep_originals()
     try:
         for row in TABLE:
             if row.part in wanted and row.since <= sys.version_info[:2] <= row.until:
