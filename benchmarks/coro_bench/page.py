@@ -53,15 +53,11 @@ def _where(where: Mapping[str, Any]) -> str:
 
 
 def _targets(results: Results) -> list[str]:
-    lines = ["## Targets", "", "| | beside | ratio | at most | |", "| --- | --- | --: | --: | --- |"]
+    lines = ["## Targets", "", "| | is | should be | |", "| --- | --: | --- | --- |"]
     for target in TARGETS:
         value = target.value(results)
         if value is not None:
-            beside = target.beside or "(the figure itself)"
-            limit = f"{'at least ' if target.least else ''}{target.most:,}"
-            lines.append(
-                f"| {FIGURES[target.figure].title} | {beside} | {value:,.3f} | {limit} | {target.judge(results)} |"
-            )
+            lines.append(f"| {FIGURES[target.figure].title} | {value:,.3f} | {target} | {target.judge(results)} |")
     return [*lines, ""]
 
 
