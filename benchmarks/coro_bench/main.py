@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import importlib.util
 import json
 import os
 import platform
@@ -11,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from coro_bench import plots
+from coro_bench import page, plots
 from coro_bench.peers import BY_NAME, PEERS, Peer
 from coro_bench.programs import CannotMeasureError, compiled
 from coro_bench.report import describe, describe_targets
@@ -49,12 +50,16 @@ def main(words: Sequence[str] | None = None) -> int:
     left_out = [peer.name for peer in peers if not peer.is_here]
     progress, results, failures = Progress(), Results(), []
     where = environment()
+    if options.earlier is not None:
+        results = Results.from_json(json.loads(options.earlier.read_text())["results"])
+        workloads = workloads if options.only else []
     for number, workload in enumerate(workloads, 1):
         progress.announce(f"{number} of {len(workloads)}: {workload.name}")
-        known = len(results.names())
+        found = Results()
         chosen = [peer for peer in peers if peer.name in workload.peers and peer.name not in left_out]
-        failures += _measure(workload, chosen, options, results, f"{number} of {len(workloads)}", progress)
-        print(describe(results, results.names()[known:]), end="\n\n", flush=True)
+        failures += _measure(workload, chosen, options, found, f"{number} of {len(workloads)}", progress)
+        print(describe(found, found.names()), end="\n\n", flush=True)
+        results.update(found)
     print(describe_targets(results), end="\n\n")
     for line in [*(f"{name} is not installed: it is left out." for name in left_out), *failures]:
         print(line)
@@ -66,9 +71,10 @@ def main(words: Sequence[str] | None = None) -> int:
     if options.json is not None:
         document = {"environment": where, "results": results.to_json()}
         options.json.write_text(json.dumps(document, indent=1) + "\n")
-    if options.plots is not None:
-        for path in plots.draw(results, options.plots):
-            print(f"wrote {path}")
+    written = plots.draw(results, options.plots) if options.plots is not None else []
+    written += page.write(results, where) if options.docs else []
+    for path in written:
+        print(f"wrote {path}")
     return 0
 
 
@@ -135,6 +141,14 @@ def _parse(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=positive, default=ROUNDS, metavar="N", help=f"({ROUNDS})")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there, too")
     parser.add_argument("--plots", type=Path, metavar="FOLDER", help="draw them there, as SVG and PNG (matplotlib)")
+    parser.add_argument("--docs", action="store_true", help="write docs/benchmarks.md, with pictures")
+    parser.add_argument(
+        "--from",
+        type=Path,
+        dest="earlier",
+        metavar="FILE",
+        help="begin with the results of an earlier --json; what --only names is measured anew",
+    )
     options = parser.parse_args(words)
     for word in options.only or ():
         if not any(_is_chosen(name, [word]) for name in names):
@@ -147,6 +161,10 @@ def _parse(words: Sequence[str] | None) -> argparse.Namespace:
             options.json.touch()  # rather now than after some minutes
         except OSError as error:
             parser.error(f"argument --json: {error}")
+    if (options.docs or options.plots is not None) and importlib.util.find_spec("matplotlib") is None:
+        parser.error("pictures need matplotlib, which is not installed")
+    if options.earlier is not None and not options.earlier.is_file():
+        parser.error(f"argument --from: there is no file {options.earlier}")
     try:
         compiled("c/load.c")
     except CannotMeasureError as error:

@@ -55,5 +55,5 @@ def describe_targets(results: Results) -> str:
     for target in TARGETS:
         value = target.value(results)
         if value is not None:
-            lines.append(f"  {target.figure:16} {value:9,.3f}   {target!s:38} {target.judge(results)}")
+            lines.append(f"  {target.figure:16} {value:9,.3f}   {target!s:64} {target.judge(results)}")
     return "\n".join(["targets:", *lines]) if lines else ""

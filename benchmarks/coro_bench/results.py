@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass
@@ -56,6 +57,18 @@ class Results:
 
     def names(self) -> list[str]:
         return list(self._by_name)
+
+    @classmethod
+    def from_json(cls, document: dict[str, dict[str, dict[str, Any]]]) -> Results:
+        """What `to_json` has given."""
+        made = cls()
+        for name, peers in document.items():
+            made._by_name[name] = Result(name, {peer: list(numbers["runs"]) for peer, numbers in peers.items()})
+        return made
+
+    def update(self, newer: Results) -> None:
+        """Take those of `newer`, also in place of those that are here."""
+        self._by_name.update(newer._by_name)
 
     def to_json(self) -> dict[str, object]:
         return {name: result.to_json() for name, result in self._by_name.items()}

@@ -46,6 +46,27 @@ class Target:
         return f"at {'least' if self.least else 'most'} {self.most:,}{of_peer}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Growth(Target):
+    """A limit of how much more a figure grows than a peer's, from another figure on.
+
+    Args:
+        since: the other figure.
+    """
+
+    since: str
+
+    def value(self, results: Results) -> float | None:
+        before, after = results.get(self.since), results.get(self.figure)
+        if before is None or after is None or self.beside is None:
+            return None
+        ratios = before.ratio(self.of, self.beside), after.ratio(self.of, self.beside)
+        return ratios[1] / ratios[0] if ratios[0] and ratios[1] else None
+
+    def __str__(self) -> str:
+        return f"grows at most {self.most:,} times as much as {self.beside}'s since {self.since}"
+
+
 TARGETS = (
     Target("echo_100x64", "C epoll", 1.15),
     Target("echo_100x64", "uvloop protocol", 1.0),
@@ -53,6 +74,7 @@ TARGETS = (
     Target("echo_1x64", "C epoll", 1.15),
     Target("echo_1000x1024", "uvloop protocol", 1.0),
     Target("echo_10000x64", "uvloop protocol", 1.0),
+    Growth("echo_10000x64", "C epoll", 1.3, since="echo_100x64"),
     Target("echo_10x262144", "C epoll", 1.1),
     Target("churn", "gevent", 0.5),
     Target("udp", "gevent", 0.45),

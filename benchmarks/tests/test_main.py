@@ -24,6 +24,7 @@ def test_one_workload_of_one_peer(tmp_path, capsys):
         (["--peer", "nonsense"], "there is no 'nonsense'"),
         (["--rounds", "0"], "whole number from 1 on"),
         (["--json", "/nowhere/at/all"], "No such file"),
+        (["--from", "/nowhere/at/all"], "there is no file"),
     ],
 )
 def test_what_cannot_be_done_is_said_at_once(words, message, capsys):
@@ -31,6 +32,22 @@ def test_what_cannot_be_done_is_said_at_once(words, message, capsys):
         main.main(words)
     assert error.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def test_results_of_an_earlier_run_are_completed(tmp_path, capsys):
+    earlier, later = tmp_path / "earlier.json", tmp_path / "later.json"
+    main.main(["--quick", "--rounds", "1", "--only", "lock", "--peer", "coro", "--json", str(earlier)])
+    words = ["--quick", "--rounds", "3", "--only", "yield", "--peer", "coro", "--from", str(earlier)]
+    main.main([*words, "--json", str(later)])
+    results = json.loads(later.read_text())["results"]
+    assert {name: len(peers["coro"]["runs"]) for name, peers in results.items()} == {"lock": 1, "yield": 3}
+
+
+def test_pictures_without_matplotlib_are_refused_before_the_run(monkeypatch, capsys):
+    monkeypatch.setattr(main.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit):
+        main.main(["--docs"])
+    assert "matplotlib" in capsys.readouterr().err
 
 
 def test_a_peer_that_is_not_installed_is_named(monkeypatch, capsys):

@@ -3,7 +3,7 @@
 import pytest
 from coro_bench.peers import BY_NAME
 from coro_bench.results import Results
-from coro_bench.targets import TARGETS, Target
+from coro_bench.targets import TARGETS, Growth, Target
 from coro_bench.workloads import FIGURES, WORKLOADS
 
 
@@ -31,6 +31,15 @@ def results():
 )
 def test_verdict(results, target, verdict):
     assert target.judge(results) == verdict
+
+
+def test_growth_is_beside_that_of_the_peer():
+    results = Results()
+    results.add("coro", {"echo_100x64": 2.0, "echo_10000x64": 6.0})
+    results.add("C epoll", {"echo_100x64": 1.0, "echo_10000x64": 2.0})
+    assert Growth("echo_10000x64", "C epoll", 1.6, since="echo_100x64").judge(results) == "met"
+    assert Growth("echo_10000x64", "C epoll", 1.4, since="echo_100x64").judge(results) == "MISSED"
+    assert Growth("echo_10000x64", "gevent", 1.4, since="echo_100x64").judge(results) == "not judged"
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=str)
