@@ -64,6 +64,7 @@ def test_the_cost_is_that_of_the_server_alone():
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 def test_system_calls_of_an_echo():
-    """A server in C needs one to receive and one to send, and a share of those that wait."""
+    """A server in C needs one to receive and one to send, and a share of those that wait. (That is told by a
+    difference of two runs, in which an echo more or less may wait.)"""
     counted = measuring.system_calls(BY_NAME["C epoll"], 2000)
-    assert 2.0 <= counted["syscalls"] < 2.5
+    assert 1.99 < counted["syscalls"] < 2.5
