@@ -23,7 +23,7 @@ ROUNDS = 5
 QUICK_SHARE = 10  # a quick run does this much less
 
 #: What a run without --only measures of the many echoes; all of them are `--only echo`.
-USUAL_ECHOES = ("echo_1x64", "echo_100x64", "echo_1000x1024", "echo_10000x64", "echo_10x262144")
+USUAL_ECHOES = ("echo_1x64", "echo_100x64", "echo_1000x1024", "echo_10000x64", "echo_4x65536", "echo_10x262144")
 
 DISTRIBUTIONS = ("coro-core", "coro-sock", "coro-patch", "greenlet", "gevent", "eventlet", "uvloop", "trio")
 

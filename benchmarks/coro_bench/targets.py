@@ -90,6 +90,8 @@ TARGETS = (
     Target("gunicorn_plain", "gevent.monkey", 0.85, of="coro_patch"),
     Target("requests", "gevent.monkey", 0.8, of="coro_patch"),
     # What earlier work has promised.
+    Target("echo_4x65536", "C epoll", round(1 / 0.9, 3)),
+    Target("echo_4x65536_rate", "C epoll", 0.9, least=True),
     Target("sleepers", "gevent", 0.25),
     Target("lock", "gevent", 0.8),
     Target("idle", None, 9000),

@@ -70,6 +70,8 @@ def echo_name(connections: int, size: int) -> str:
 
 ECHO_CONNECTIONS = (1, 10, 100, 1000, 10_000)
 ECHO_SIZES = (64, 1024, 16_384, 262_144)
+#: All of these, and one with so many connections that they keep every server busy, and no more.
+ECHO_PAIRS = [*((connections, size) for size in ECHO_SIZES for connections in ECHO_CONNECTIONS), (4, 65_536)]
 
 
 LARGE = 16_384
@@ -95,7 +97,7 @@ def _echo(connections: int, size: int) -> Workload:
 
 
 #: Those that everybody asks for, and then all others.
-ECHOES = [_echo(connections, size) for size in ECHO_SIZES for connections in ECHO_CONNECTIONS]
+ECHOES = [_echo(connections, size) for connections, size in ECHO_PAIRS]
 
 MICRO = {
     "yield": ("a yield, two coroutines taking turns", 500_000),
@@ -147,17 +149,16 @@ MICROSECONDS = ("us of CPU", 1e6)
 
 def _figures() -> dict[str, Figure]:
     found = {}
-    for connections in ECHO_CONNECTIONS:
-        for size in ECHO_SIZES:
-            name, what = echo_name(connections, size), f"{size:,} bytes, {connections:,} connections"
-            found[name] = Figure(f"an echo of {what}: the server", *MICROSECONDS)
-            for share in ("user", "system"):
-                title = f"an echo of {what}: the server's {share} time"
-                found[f"{name}_{share}"] = Figure(title, *MICROSECONDS, column=f"{share} us")
-            found[f"{name}_rate"] = Figure(f"echoes of {what}", "a second", 1, 0, column="a second")
-            for share in ("p50", "p99", "p999"):
-                title = f"an echo of {what}: {share} of the time it takes"
-                found[f"{name}_{share}"] = Figure(title, "us", 1e6, 1, column=f"{share} us")
+    for connections, size in ECHO_PAIRS:
+        name, what = echo_name(connections, size), f"{size:,} bytes, {connections:,} connections"
+        found[name] = Figure(f"an echo of {what}: the server", *MICROSECONDS)
+        for share in ("user", "system"):
+            title = f"an echo of {what}: the server's {share} time"
+            found[f"{name}_{share}"] = Figure(title, *MICROSECONDS, column=f"{share} us")
+        found[f"{name}_rate"] = Figure(f"echoes of {what}", "a second", 1, 0, column="a second")
+        for share in ("p50", "p99", "p999"):
+            title = f"an echo of {what}: {share} of the time it takes"
+            found[f"{name}_{share}"] = Figure(title, "us", 1e6, 1, column=f"{share} us")
     for name, (title, _) in MICRO.items():
         found[name] = Figure(title, *MICROSECONDS)
     for name in measuring.COUNTED:
