@@ -9,7 +9,7 @@ from cpython.ref cimport PyObject
 from libc.stdint cimport int64_t
 
 from coro._scheduler cimport (
-    close_everywhere, coro, open_everywhere, running_here, this_scheduler,
+    close_everywhere, coro, open_everywhere, running_here, this_scheduler, wait_fd,
 )
 from coro.interface.capi cimport (
     CORO_CAPI_CAPSULE, CORO_CAPI_MAJOR, CORO_CAPI_MINOR, CORO_SCRATCH_SIZE, CoroCAPI,
@@ -49,8 +49,8 @@ cdef int wake(object coroutine) except -1:
     return (<coro> coroutine).scheduler.resume(<coro> coroutine)
 
 
-cdef int wait_fd(int fd, int events, int64_t deadline) except -1:
-    return this_scheduler().wait_fd(fd, events, deadline)
+cdef int wait_fd_here(int fd, int events, int64_t deadline) except -1:
+    return wait_fd(this_scheduler(), fd, events, deadline)
 
 
 cdef int open_fd(int fd) except -1:
@@ -89,7 +89,7 @@ table.current = current
 table.selfish_act = selfish_act
 table.park = park
 table.wake = wake
-table.wait_fd = wait_fd
+table.wait_fd = wait_fd_here
 table.open_fd = open_fd
 table.close_fd = close_fd
 table.release_fd = release_fd

@@ -13,6 +13,7 @@ cdef struct FdWaiter:
     PyObject *coroutine  # borrowed: a waiting coroutine is kept alive by all_threads
     int fd               # -1 while not in a queue
     int wanted
+    uint32_t generation  # of the number, when it began to wait
     bint announced       # it takes the news; another one leaves them, as it may only look
     bint daemon          # it waits for no work of the program
     int came

@@ -106,16 +106,21 @@ cdef class Scheduler:
     cdef int make_ready(self, coro co) except -1
     cdef int resume(self, coro co) except -1
     cdef int park(self, const char *why, PyObject *on, int64_t deadline) except -1
+    cdef int begin_wait(self, coro me, const char *why, PyObject *on, int64_t deadline) except -1
+    cdef bint wait_for_resume(self, coro me, int64_t deadline) noexcept
+    cdef void run_signal_handlers(self, coro me) noexcept
     cdef int deliver(self, coro me) except -1
     cdef int yield_slice(self) except -1
     cdef int selfish_act(self) except -1
-    cdef int suspend(self, coro me) except -1
-    cdef int choose(self, int64_t tick) except -1
+    cdef void suspend(self, coro me) noexcept
+    cdef void throw_pending(self, coro me) noexcept
+    cdef bint choose(self, coro me, int64_t tick) noexcept
     cdef void prefetch_following(self) noexcept
     cdef void shuffle_next(self) noexcept
     cdef uint64_t random(self) noexcept
     cdef int tell_all_blocked(self) except -1
     cdef int switch_to_chosen(self) noexcept
+    cdef bint take_turn(self, coro me) noexcept
     cdef int turn(self) except -1
     cdef int64_t idle_time(self) except? -2
     cdef bint hopeless(self) except -1
@@ -130,7 +135,9 @@ cdef class Scheduler:
     cdef object take_idle(self)
     cdef int let_go(self, coro co) except -1
     cdef int finish(self, coro co) except -1
-    cdef int wait_fd(self, int fd, int events, int64_t deadline) except -1
+    cdef int begin_wait_fd(self, coro me, int fd, int events, int64_t deadline) except -1
+    cdef int end_wait_fd(self, coro me, int fd, bint resumed) except -1
+    cdef int tell_closed(self, coro me, int fd) except -1
     cdef bint still_the_same(self, int fd, unsigned int generation) except -1
     cdef int refuse_second(self, DescriptorEntry *entry, int wanted, coro me, int fd) except -1
     cdef int wake_closed(self, int fd) except -1
@@ -146,3 +153,10 @@ cdef int start_coroutine(coro co) except -1
 cdef int require_initialized(coro co) except -1
 cdef int open_everywhere(int fd) except -1
 cdef int close_everywhere(int fd, bint stays_open) except -1
+
+
+cdef inline int wait_fd(Scheduler here, int fd, int events, int64_t deadline) except -1:
+    """See CoroCAPI.wait_fd. Inline, as it is on the stack of every coroutine that waits."""
+    cdef coro me = here.runner()
+    cdef int came = here.begin_wait_fd(me, fd, events, deadline)
+    return came if came else here.end_wait_fd(me, fd, here.wait_for_resume(me, deadline))

@@ -617,6 +617,13 @@ cdef int leave_family(coro co) except -1:
     return 0
 
 
+cdef void throw(coro co, error) noexcept:
+    """Have `co` raise an exception when it next delivers what was thrown into it."""
+    if co.thrown is not None and co.held is None:
+        co.held = co.thrown
+    co.thrown = error
+
+
 cdef bint is_current(coro co) noexcept:
     return (co.scheduler is not None and co.scheduler.running is co
             and co.scheduler.thread_ident == PyThread_get_thread_ident())
@@ -766,8 +773,8 @@ cdef class Scheduler:
             ValueError: `events` asks for nothing.
         """
         cdef int64_t length = INT64_MAX if timeout is None else nanoseconds(timeout, "timeout")
-        return self.wait_fd(
-            fd, events & (CORO_READ | CORO_WRITE | CORO_EXCLUSIVE),
+        return wait_fd(
+            self, fd, events & (CORO_READ | CORO_WRITE | CORO_EXCLUSIVE),
             deadline_after(self.clock(), length))
 
     def forget_descriptor(self, int fd, stays_open=True):
@@ -886,42 +893,56 @@ cdef class Scheduler:
             raise RuntimeError("nothing can wait here: the OS thread of this coroutine has ended")
         return self.running
 
+    # Every frame of a wait is copied whenever a coroutine is suspended, and what handles exceptions
+    # takes much room in one. So the frames that stand on the stack meanwhile handle none: what
+    # fails there is thrown into the coroutine that waits, which has to look for that anyway.
+
     cdef int park(self, const char *why, PyObject *on, int64_t deadline) except -1:
         """Suspend the running coroutine until `resume`; see CoroCAPI.park."""
         cdef coro me = self.runner()
         self.deliver(me)
+        self.begin_wait(me, why, on, deadline)
+        return 1 if self.wait_for_resume(me, deadline) else self.deliver(me)
+
+    cdef int begin_wait(self, coro me, const char *why, PyObject *on, int64_t deadline) except -1:
+        if deadline != INT64_MAX:
+            self.timers.add(me, deadline)
         me.why = why
         me.on = on
         me.woken = False
         me.look_at_signals = me.in_queue  # an exception may have left it in the queue
         me.state = WAITING
+        return 0
+
+    cdef bint wait_for_resume(self, coro me, int64_t deadline) noexcept:
+        """Suspend `me` until it is resumed, or interrupted (see `deliver`), or its deadline comes.
+        Whether it has been resumed and nothing else, which ends the wait that `begin_wait` began."""
+        while True:
+            self.suspend(me)
+            if me.woken or me.thrown is not None or me.due:
+                break
+            if me.look_at_signals:
+                self.run_signal_handlers(me)
+                if me.thrown is not None:
+                    break
+                if me.in_queue:
+                    continue  # a handler woke it
+            if deadline != INT64_MAX and not is_set(me):
+                break
+        me.state = RUNNING
+        me.look_at_signals = False
+        me.why = NULL
+        me.on = NULL
+        if deadline != INT64_MAX:
+            self.timers.cancel(me)
+        return me.woken and me.thrown is None
+
+    cdef void run_signal_handlers(self, coro me) noexcept:
+        me.look_at_signals = False
         try:
-            if deadline != INT64_MAX:
-                self.timers.add(me, deadline)
-            while True:
-                self.suspend(me)
-                if me.woken or me.thrown is not None or me.due:
-                    break
-                if me.look_at_signals:
-                    me.look_at_signals = False
-                    PyErr_CheckSignals()
-                    if me.in_queue:
-                        continue  # a handler woke it
-                if deadline != INT64_MAX and not is_set(me):
-                    break
-        finally:
-            me.state = RUNNING
-            me.look_at_signals = False
-            me.why = NULL
-            me.on = NULL
-            if deadline != INT64_MAX:
-                self.timers.cancel(me)
-        if me.thrown is None:
-            if me.woken:
-                return 1
-            if not me.due:
-                return 0
-        return self.deliver(me)
+            PyErr_CheckSignals()
+        except BaseException as error:
+            throw(me, error)
 
     cdef int deliver(self, coro me) except -1:
         """Raise what waits to be raised in `me`, the outermost timeout before inner ones."""
@@ -969,59 +990,66 @@ cdef class Scheduler:
 
     # -- handing over
 
-    cdef int suspend(self, coro me) except -1:
-        """Let others run until `me` is chosen."""
-        cdef int failed = 0
+    cdef void suspend(self, coro me) noexcept:
+        """Let others run until `me` is chosen, or something fails, which is thrown into it."""
         me.since = coro_clock_tick()
         if observed:
             tell_suspended(me)
-        self.choose(me.since)
+        if not self.choose(me, me.since):
+            return
         me.acts = me.max_acts
         if self.chosen is me:
             self.chosen = None
         else:
             me.stack = coro_greenlet_current()
-            failed = self.switch_to_chosen()
+            if self.switch_to_chosen() < 0:
+                self.throw_pending(me)
             me.stack = None
             self.running = me
         me.switches += 1
         self.handovers += 1
         if observed:
             tell_resumed(me)
-        return failed
 
-    cdef int choose(self, int64_t tick) except -1:
+    cdef void throw_pending(self, coro me) noexcept:
+        """Throw the exception that a C function has left behind into `me`."""
+        try:
+            pending_exception()
+        except BaseException as error:
+            throw(me, error)
+
+    cdef bint choose(self, coro me, int64_t tick) noexcept:
         """Set `chosen` to the coroutine that runs next, polling until there is one. It is `tick`
-        by the ticking clock."""
+        by the ticking clock. Whether nothing failed; what does is thrown into `me`."""
         cdef coro co
         if self.choosing:
-            raise RuntimeError("the scheduler is in the middle of choosing who runs next")
+            throw(me, RuntimeError("the scheduler is in the middle of choosing who runs next"))
+            return False
         self.choosing = True
-        try:
-            while True:
-                if self.ready == 0 or self.turn_left <= 0 or self.last_tick != tick:
-                    self.turn()
-                    tick = self.last_tick
-                    continue_with = self.ready
-                    if continue_with == 0:
-                        continue
-                if self.shuffling and self.ready > 1:  # an order must not depend on the ticks
-                    self.shuffle_next()
-                co = <coro> self.ring[self.head]
-                Py_DECREF(co)  # the queue's reference; `co` has its own
-                self.head = (self.head + 1) & (self.room - 1)
-                self.ready -= 1
-                self.turn_left -= 1
-                co.in_queue = False
-                if co.state == DONE:  # cancelled
+        while True:
+            if self.ready == 0 or self.turn_left <= 0 or self.last_tick != tick:
+                if not self.take_turn(me):
+                    break
+                tick = self.last_tick
+                if self.ready == 0:
                     continue
-                if co.state == NEW:
-                    co.state = RUNNING  # it cannot be started again, nor cancelled
-                self.chosen = co
-                self.prefetch_following()
-                return 0
-        finally:
-            self.choosing = False
+            if self.shuffling and self.ready > 1:  # an order must not depend on the ticks
+                self.shuffle_next()
+            co = <coro> self.ring[self.head]
+            Py_DECREF(co)  # the queue's reference; `co` has its own
+            self.head = (self.head + 1) & (self.room - 1)
+            self.ready -= 1
+            self.turn_left -= 1
+            co.in_queue = False
+            if co.state == DONE:  # cancelled
+                continue
+            if co.state == NEW:
+                co.state = RUNNING  # it cannot be started again, nor cancelled
+            self.chosen = co
+            self.prefetch_following()
+            break
+        self.choosing = False
+        return self.chosen is not None
 
     cdef void prefetch_following(self) noexcept:
         """Fetch what the next ones need: of the third it is itself, of the second its greenlet, of
@@ -1172,14 +1200,9 @@ cdef class Scheduler:
     cdef int next_for_worker(self) except -1:
         """1: `chosen` is new and runs on this stack. 0: this worker is to end, and `chosen` goes
         on when it has."""
-        while True:
-            try:
-                self.choose(coro_clock_tick())
-                break
-            except BaseException as error:  # no coroutine stands here to raise it in
-                self.main.thrown = error
-                if not self.main.in_queue:
-                    self.make_ready(self.main)
+        while not self.choose(self.main, coro_clock_tick()):  # no coroutine stands here to raise it in
+            if not self.main.in_queue:
+                self.make_ready(self.main)
         if self.chosen.stack is None:
             return 1
         if self.idle_count >= IDLE_WORKERS:
@@ -1201,6 +1224,16 @@ cdef class Scheduler:
 
     # -- polling
 
+    cdef bint take_turn(self, coro me) noexcept:
+        """A turn, if it does not fail; what does is thrown into `me`."""
+        try:
+            self.turn()
+            return True
+        except BaseException as error:
+            self.asleep = False
+            throw(me, error)
+            return False
+
     cdef int turn(self) except -1:
         """Take what the poller and the timers have; sleep if there is nothing to run."""
         cdef int count
@@ -1212,11 +1245,9 @@ cdef class Scheduler:
         # Before the poll: if that fails, whoever is told must have a turn before the next.
         self.last_tick = coro_clock_tick()
         self.turn_left = SWITCHES_A_TURN
-        try:
-            self.asleep = timeout != 0
-            count = self.poller.poll(timeout)
-        finally:
-            self.asleep = False
+        self.asleep = timeout != 0
+        count = self.poller.poll(timeout)
+        self.asleep = False
         if self.in_main_thread and (count == INTERRUPTED or self.poller.signalled):
             self.poller.signalled = False
             self.look_at_signals()
@@ -1327,13 +1358,11 @@ cdef class Scheduler:
 
     # -- descriptors
 
-    cdef int wait_fd(self, int fd, int events, int64_t deadline) except -1:
-        """See CoroCAPI.wait_fd."""
-        cdef coro me = self.runner()
+    cdef int begin_wait_fd(self, coro me, int fd, int events, int64_t deadline) except -1:
+        """What has come already; or 0, and a wait for it has begun."""
         cdef DescriptorEntry *entry = self.descriptors.get(fd)
         cdef FdWaiter *waiter = &me.fd_waiter
-        cdef int how, woken, wanted = events & (CORO_READ | CORO_WRITE)
-        cdef unsigned int generation
+        cdef int how, wanted = events & (CORO_READ | CORO_WRITE)
         if not wanted:
             raise ValueError("events must ask for reading (1), writing (2) or both (3)")
         if events & CORO_EXCLUSIVE:
@@ -1357,29 +1386,35 @@ cdef class Scheduler:
                 entry.news & wanted or entry.hung_up):
             entry.news &= ~wanted
             return wanted
-        generation = entry.generation
+        self.deliver(me)
+        self.begin_wait(me, "read" if wanted == CORO_READ else
+                        "write" if wanted == CORO_WRITE else "read or write", NULL, deadline)
         waiter.coroutine = <PyObject *> me
         waiter.wanted = wanted
+        waiter.generation = entry.generation
         waiter.announced = events & CORO_ANNOUNCED != 0
         waiter.daemon = me.is_daemon
         self.descriptors.enqueue(fd, waiter)
-        try:
-            woken = self.park("read" if wanted == CORO_READ else
-                              "write" if wanted == CORO_WRITE else "read or write",
-                              NULL, deadline)
-        except BaseException:
-            # What came for us was not used: it is news for the next who asks.
-            entry = self.descriptors.find(fd)
-            if waiter.fd < 0 and waiter.came and entry.generation == generation:
+        return 0
+
+    cdef int end_wait_fd(self, coro me, int fd, bint resumed) except -1:
+        """What has come; 0 if the deadline did."""
+        cdef FdWaiter *waiter = &me.fd_waiter
+        cdef DescriptorEntry *entry = self.descriptors.find(fd)
+        self.descriptors.dequeue(waiter)
+        if me.is_leaving() and not resumed:
+            # What came for us is not used: it is news for the next who asks.
+            if waiter.came and entry.generation == waiter.generation:
                 entry.news |= waiter.came
-            raise
-        finally:
-            self.descriptors.dequeue(waiter)
+            return self.deliver(me)
         if waiter.came == CLOSED:
-            raise ClosedError(f"descriptor {fd} was closed while {me!r} waited on it")
+            self.tell_closed(me, fd)
         if waiter.came:
             return waiter.came
-        return wanted if woken else 0
+        return waiter.wanted if resumed else 0
+
+    cdef int tell_closed(self, coro me, int fd) except -1:
+        raise ClosedError(f"descriptor {fd} was closed while {me!r} waited on it")
 
     cdef bint still_the_same(self, int fd, unsigned int generation) except -1:
         """Whether `fd` is the file that was registered; its state is reported afresh then."""
@@ -1680,25 +1715,22 @@ cdef int close_everywhere(int fd, bint stays_open) except -1:
 # ------------------------------------------------------------- observers ------
 
 
-cdef int tell_readied(coro co) except -1:
+cdef void tell_readied(coro co) noexcept:
     cdef Observer each
     for each in observers:
         each.readied(co)
-    return 0
 
 
-cdef int tell_resumed(coro co) except -1:
+cdef void tell_resumed(coro co) noexcept:
     cdef Observer each
     for each in observers:
         each.resumed(co)
-    return 0
 
 
-cdef int tell_suspended(coro co) except -1:
+cdef void tell_suspended(coro co) noexcept:
     cdef Observer each
     for each in observers:
         each.suspended(co)
-    return 0
 
 
 def observe(Observer observer not None, on):
