@@ -1,7 +1,10 @@
 """What all tests of the repository share."""
 
 import gc
+import itertools
 import signal
+
+tests_run = itertools.count(1)
 
 
 def pytest_configure() -> None:
@@ -11,6 +14,15 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_finish() -> None:
-    # The leak check collects garbage around every test: not in all that pytest has loaded.
+    leave_to_itself()
+
+
+def pytest_runtest_logfinish() -> None:
+    if next(tests_run) % 50 == 0:
+        leave_to_itself()
+
+
+def leave_to_itself() -> None:
+    """The leak check collects garbage around every test: not in all that pytest holds, which grows."""
     gc.collect()
     gc.freeze()
