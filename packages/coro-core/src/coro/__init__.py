@@ -268,4 +268,4 @@ else:
 def __dir__() -> list[str]:
     from coro._exports import names
 
-    return sorted({*globals(), *names()})
+    return sorted({*globals(), *names()} - {"TYPE_CHECKING"})
