@@ -53,6 +53,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if options.earlier is not None:
         results = Results.from_json(json.loads(options.earlier.read_text())["results"])
         workloads = workloads if options.only else []
+    _save(results, where, options.json)
     for number, workload in enumerate(workloads, 1):
         progress.announce(f"{number} of {len(workloads)}: {workload.name}")
         found = Results()
@@ -60,6 +61,7 @@ def main(words: Sequence[str] | None = None) -> int:
         failures += _measure(workload, chosen, options, found, f"{number} of {len(workloads)}", progress)
         print(describe(found, found.names()), end="\n\n", flush=True)
         results.update(found)
+        _save(results, where, options.json)  # each time: who interrupts it can go on with --from
     print(describe_targets(results), end="\n\n")
     for line in [*(f"{name} is not installed: it is left out." for name in left_out), *failures]:
         print(line)
@@ -68,9 +70,6 @@ def main(words: Sequence[str] | None = None) -> int:
         f"each, lowest and highest. Python "
         f"{where['python']}, {where['processors']} processors, load {where['load_before']:.1f} before the first."
     )
-    if options.json is not None:
-        document = {"environment": where, "results": results.to_json()}
-        options.json.write_text(json.dumps(document, indent=1) + "\n")
     written = plots.draw(results, options.plots) if options.plots is not None else []
     written += page.write(results, where) if options.docs else []
     for path in written:
@@ -105,6 +104,11 @@ def _measure(
                 failures[peer.name] = f"{workload.name} of {peer.name} is left out: {error}"
     progress.show("")
     return list(failures.values())
+
+
+def _save(results: Results, where: dict[str, object], file: Path | None) -> None:
+    if file is not None:
+        file.write_text(json.dumps({"environment": where, "results": results.to_json()}, indent=1) + "\n")
 
 
 def _is_chosen(name: str, only: list[str] | None) -> bool:

@@ -101,7 +101,9 @@ ECHOES = [_echo(connections, size) for connections, size in ECHO_PAIRS]
 
 MICRO = {
     "yield": ("a yield, two coroutines taking turns", 500_000),
+    "lone_yield": ("a yield while nobody else is ready", 500_000),
     "spawn_join": ("spawn and join a coroutine", 100_000),
+    "spawn_many": ("the same, 1,000 at once", 100_000),
     "timeout": ("a timeout that does not fire", 300_000),
     "sleepers": ("a coroutine that sleeps, among 100,000", 100_000),
     "lock": ("a lock that nobody else wants, taken and released", 500_000),

@@ -28,6 +28,7 @@ READ_SIZE = 65536
 BACKLOG = 1024
 FEW = 1000  # runs of a workload after which it is as it stays
 HOST = "127.0.0.1"
+AT_ONCE = 1000  # coroutines that `spawn_many` spawns before it waits for them
 
 #: What a server of `bulk` answers at the end: how many bytes have come.
 TOTAL = struct.Struct("!Q")
@@ -39,6 +40,11 @@ def announce(port: int) -> None:
 
 def nothing() -> None:
     pass
+
+
+def crowds(count: int) -> list[int]:
+    """How many `spawn_many` spawns each time; `count` in all."""
+    return [min(AT_ONCE, count - begun) for begun in range(0, count, AT_ONCE)]
 
 
 def sleep_lengths(count: int) -> list[float]:

@@ -13,7 +13,19 @@ from collections.abc import Awaitable, Callable, Coroutine
 from time import process_time
 from typing import Any, cast
 
-from command import BACKLOG, HOST, READ_SIZE, TOTAL, Measured, announce, main, nothing, peak_bytes, sleep_lengths
+from command import (
+    BACKLOG,
+    HOST,
+    READ_SIZE,
+    TOTAL,
+    Measured,
+    announce,
+    crowds,
+    main,
+    nothing,
+    peak_bytes,
+    sleep_lengths,
+)
 
 # --- servers with streams ---------------------------------------------------------
 
@@ -195,11 +207,27 @@ async def streams_yield(count: int) -> Measured:
     return {"yield": (process_time() - began) / count}
 
 
+async def streams_lone_yield(count: int) -> Measured:
+    began = process_time()
+    for _ in range(count):
+        await asyncio.sleep(0)
+    return {"lone_yield": (process_time() - began) / count}
+
+
 async def streams_spawn_join(count: int) -> Measured:
     began = process_time()
     for _ in range(count):
         await asyncio.create_task(do_nothing())
     return {"spawn_join": (process_time() - began) / count}
+
+
+async def streams_spawn_many(count: int) -> Measured:
+    began = process_time()
+    for crowd in crowds(count):
+        async with asyncio.TaskGroup() as group:
+            for _ in range(crowd):
+                group.create_task(do_nothing())
+    return {"spawn_many": (process_time() - began) / count}
 
 
 async def streams_timeout(count: int) -> Measured:

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from time import process_time
 
-from command import BACKLOG, HOST, READ_SIZE, TOTAL, Measured, announce, main, nothing, peak_bytes, sleep_lengths
+from command import (
+    BACKLOG,
+    HOST,
+    READ_SIZE,
+    TOTAL,
+    Measured,
+    announce,
+    crowds,
+    main,
+    nothing,
+    peak_bytes,
+    sleep_lengths,
+)
 
 import coro
 from coro.sync import fifo, mutex
@@ -96,12 +108,29 @@ def run_yield(count: int) -> Measured:
     return {"yield": (process_time() - began) / count}
 
 
+def run_lone_yield(count: int) -> Measured:
+    yield_slice = coro.yield_slice
+    began = process_time()
+    for _ in range(count):
+        yield_slice()
+    return {"lone_yield": (process_time() - began) / count}
+
+
 def run_spawn_join(count: int) -> Measured:
     spawn = coro.spawn
     began = process_time()
     for _ in range(count):
         spawn(nothing).join()
     return {"spawn_join": (process_time() - began) / count}
+
+
+def run_spawn_many(count: int) -> Measured:
+    spawn = coro.spawn
+    began = process_time()
+    for crowd in crowds(count):
+        for each in [spawn(nothing) for _ in range(crowd)]:
+            each.join()
+    return {"spawn_many": (process_time() - began) / count}
 
 
 def run_timeout(count: int) -> Measured:

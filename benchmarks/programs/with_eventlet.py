@@ -8,7 +8,19 @@ import eventlet
 import eventlet.queue
 import eventlet.semaphore
 import eventlet.tpool
-from command import BACKLOG, HOST, READ_SIZE, TOTAL, Measured, announce, main, nothing, peak_bytes, sleep_lengths
+from command import (
+    BACKLOG,
+    HOST,
+    READ_SIZE,
+    TOTAL,
+    Measured,
+    announce,
+    crowds,
+    main,
+    nothing,
+    peak_bytes,
+    sleep_lengths,
+)
 from eventlet.green import socket
 
 # --- servers ----------------------------------------------------------------------
@@ -82,12 +94,29 @@ def run_yield(count: int) -> Measured:
     return {"yield": (process_time() - began) / count}
 
 
+def run_lone_yield(count: int) -> Measured:
+    sleep = eventlet.sleep
+    began = process_time()
+    for _ in range(count):
+        sleep(0)
+    return {"lone_yield": (process_time() - began) / count}
+
+
 def run_spawn_join(count: int) -> Measured:
     spawn = eventlet.spawn
     began = process_time()
     for _ in range(count):
         spawn(nothing).wait()
     return {"spawn_join": (process_time() - began) / count}
+
+
+def run_spawn_many(count: int) -> Measured:
+    spawn = eventlet.spawn
+    began = process_time()
+    for crowd in crowds(count):
+        for each in [spawn(nothing) for _ in range(crowd)]:
+            each.wait()
+    return {"spawn_many": (process_time() - began) / count}
 
 
 def run_timeout(count: int) -> Measured:

@@ -5,7 +5,19 @@ from __future__ import annotations
 from time import process_time
 
 import gevent
-from command import BACKLOG, HOST, READ_SIZE, TOTAL, Measured, announce, main, nothing, peak_bytes, sleep_lengths
+from command import (
+    BACKLOG,
+    HOST,
+    READ_SIZE,
+    TOTAL,
+    Measured,
+    announce,
+    crowds,
+    main,
+    nothing,
+    peak_bytes,
+    sleep_lengths,
+)
 from gevent.lock import Semaphore
 from gevent.queue import Queue
 from gevent.server import DatagramServer, StreamServer
@@ -86,12 +98,28 @@ def run_yield(count: int) -> Measured:
     return {"yield": (process_time() - began) / count}
 
 
+def run_lone_yield(count: int) -> Measured:
+    sleep = gevent.sleep
+    began = process_time()
+    for _ in range(count):
+        sleep(0)
+    return {"lone_yield": (process_time() - began) / count}
+
+
 def run_spawn_join(count: int) -> Measured:
     spawn = gevent.spawn
     began = process_time()
     for _ in range(count):
         spawn(nothing).join()
     return {"spawn_join": (process_time() - began) / count}
+
+
+def run_spawn_many(count: int) -> Measured:
+    spawn = gevent.spawn
+    began = process_time()
+    for crowd in crowds(count):
+        gevent.joinall([spawn(nothing) for _ in range(crowd)])
+    return {"spawn_many": (process_time() - began) / count}
 
 
 def run_timeout(count: int) -> Measured:

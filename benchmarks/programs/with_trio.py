@@ -6,7 +6,19 @@ from collections.abc import Awaitable, Callable
 from time import process_time
 
 import trio
-from command import BACKLOG, HOST, READ_SIZE, TOTAL, Measured, announce, main, nothing, peak_bytes, sleep_lengths
+from command import (
+    BACKLOG,
+    HOST,
+    READ_SIZE,
+    TOTAL,
+    Measured,
+    announce,
+    crowds,
+    main,
+    nothing,
+    peak_bytes,
+    sleep_lengths,
+)
 
 # --- servers ----------------------------------------------------------------------
 
@@ -93,6 +105,16 @@ def run_yield(count: int) -> Measured:
     return {"yield": trio.run(run)}
 
 
+def run_lone_yield(count: int) -> Measured:
+    async def run() -> float:
+        began = process_time()
+        for _ in range(count):
+            await trio.lowlevel.checkpoint()
+        return (process_time() - began) / count
+
+    return {"lone_yield": trio.run(run)}
+
+
 def run_spawn_join(count: int) -> Measured:
     async def run() -> float:
         began = process_time()
@@ -102,6 +124,18 @@ def run_spawn_join(count: int) -> Measured:
         return (process_time() - began) / count
 
     return {"spawn_join": trio.run(run)}
+
+
+def run_spawn_many(count: int) -> Measured:
+    async def run() -> float:
+        began = process_time()
+        for crowd in crowds(count):
+            async with trio.open_nursery() as nursery:
+                for _ in range(crowd):
+                    nursery.start_soon(do_nothing)
+        return (process_time() - began) / count
+
+    return {"spawn_many": trio.run(run)}
 
 
 def run_timeout(count: int) -> Measured:

@@ -25,6 +25,14 @@ class TestDefault:
             co.result()
         assert capsys.readouterr().err == ""
 
+    def test_is_told_where_a_traceback_cannot_be_made(self, capsys, monkeypatch):
+        monkeypatch.setitem(sys.modules, "traceback", None)  # importing it fails, as without a descriptor
+        coro.spawn(fail, thread_name="poor").join()
+        err = capsys.readouterr().err
+        assert "(poor)" in err
+        assert f'File "{__file__}", line {fail.__code__.co_firstlineno + 1}, in fail\n' in err
+        assert "ValueError: because\n" in err
+
     def test_what_the_function_had_goes_with_the_coroutine(self, capsys, no_collector):
         class Thing:
             pass

@@ -146,6 +146,19 @@ def test_shutting_down_a_listener_ends_an_accept(listener: sock) -> None:
         assert type(co.failure) is coro.oserrors.EINVAL
 
 
+def test_shutting_down_a_listener_that_has_accepted_ends_an_accept(listener: sock) -> None:
+    with coro_sock.tcp_sock() as client:
+        client.connect(listener.getsockname())
+        listener.accept()[0].close()
+    accepting = coro.spawn(listener.accept)
+    until_blocked(accepting)
+    listener.shutdown(socket.SHUT_RDWR)
+    accepting.join()
+    assert type(accepting.failure) is coro.oserrors.EINVAL
+    with pytest.raises(OSError, match="Invalid argument"):
+        listener.accept_many()
+
+
 def test_accepting_from_who_does_not_listen() -> None:
     with coro_sock.tcp_sock() as made, pytest.raises(OSError, match="Invalid argument"):
         made.accept()
@@ -251,6 +264,19 @@ def test_the_listener_goes_on_after_descriptors_ran_out(listener: sock) -> None:
         server, address = listener.accept()  # the connection was not lost
         assert address == client.getsockname()
         server.close()
+
+
+def test_who_waits_for_nobody_in_particular_needs_no_descriptor_yet(listener: sock) -> None:
+    with coro_sock.tcp_sock() as first, coro_sock.tcp_sock() as second:
+        first.connect(listener.getsockname())
+        listener.accept()[0].close()
+        accepting = coro.spawn(listener.accept)
+        with no_descriptor_left():
+            until_blocked(accepting)
+        second.connect(listener.getsockname())
+        server, address = join(accepting)[0]
+        with server:
+            assert address == second.getsockname()
 
 
 @pytest.mark.usefixtures("virtual")

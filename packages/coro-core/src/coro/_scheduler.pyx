@@ -995,19 +995,18 @@ cdef class Scheduler:
         me.since = coro_clock_tick()
         if observed:
             tell_suspended(me)
-        if not self.choose(me, me.since):
-            return
-        me.acts = me.max_acts
-        if self.chosen is me:
-            self.chosen = None
-        else:
-            me.stack = coro_greenlet_current()
-            if self.switch_to_chosen() < 0:
-                self.throw_pending(me)
-            me.stack = None
-            self.running = me
-        me.switches += 1
-        self.handovers += 1
+        if self.choose(me, me.since):
+            me.acts = me.max_acts
+            if self.chosen is me:
+                self.chosen = None
+            else:
+                me.stack = coro_greenlet_current()
+                if self.switch_to_chosen() < 0:
+                    self.throw_pending(me)
+                me.stack = None
+                self.running = me
+            me.switches += 1
+            self.handovers += 1
         if observed:
             tell_resumed(me)
 
@@ -1029,7 +1028,8 @@ cdef class Scheduler:
         while True:
             if self.ready == 0 or self.turn_left <= 0 or self.last_tick != tick:
                 if not self.take_turn(me):
-                    break
+                    self.choosing = False
+                    return False
                 tick = self.last_tick
                 if self.ready == 0:
                     continue
@@ -1047,9 +1047,8 @@ cdef class Scheduler:
                 co.state = RUNNING  # it cannot be started again, nor cancelled
             self.chosen = co
             self.prefetch_following()
-            break
-        self.choosing = False
-        return self.chosen is not None
+            self.choosing = False
+            return True
 
     cdef void prefetch_following(self) noexcept:
         """Fetch what the next ones need: of the third it is itself, of the second its greenlet, of

@@ -262,3 +262,31 @@ def test_it_can_be_installed_in_the_middle_of_an_import(run_program: Callable[[s
         )
         == "True\n"
     )
+
+
+def test_what_core_imports_late_keeps_the_functions_of_plain_python(run_program: Callable[[str], str]) -> None:
+    told = run_program(
+        """
+        import sys
+        import coro
+
+        coro.install_thread_emulation()
+        for name in dir(coro):
+            getattr(coro, name)
+
+        def is_emulated(value):
+            return str(getattr(value, "__module__", None)).startswith("coro_patch") or (
+                type(value).__module__.startswith("coro_patch")
+            )
+
+        for name, module in sorted(sys.modules.items()):
+            if name.startswith("coro."):
+                print(*(f"{name}.{bound}" for bound, value in vars(module).items() if is_emulated(value)))
+        import os, time
+        print(is_emulated(time.sleep), coro.run_in_thread(os.readlink, "/proc/thread-self"))
+        """
+    )
+    *held, last = told.splitlines()
+    assert [line for line in held if line] == []
+    process, thread = last.removeprefix("True ").split("/task/")
+    assert process != thread
