@@ -2,7 +2,7 @@
 
     python release.py coro-sock [--version 1.2.0] [--dry-run]
 
-News stands in `packages/DIST/changes/NAME.KIND.md`, where KIND is added, changed, removed or fixed; towncrier puts it
+News stands in `packages/DIST/changes/+NAME.KIND.md`, where KIND is added, changed, removed or fixed; towncrier puts it
 into CHANGELOG.md and deletes it. What kinds there are decides the version, unless it is given (semver.org): something
 removed is a new major one, something added or changed a minor one, something fixed a patch; before 1.0.0 each counts
 one less. What was never released is released as what it is.
@@ -83,10 +83,12 @@ def kinds_of_news(folder: Path) -> set[str]:
     for path in sorted((folder / "changes").glob("*.md")):
         kind = path.name.removesuffix(".md").rpartition(".")[2]
         if kind not in KINDS:
-            stop(f"{path.relative_to(REPOSITORY)}: its name must end with .KIND.md, of {', '.join(KINDS)}")
+            stop(f"{path.relative_to(REPOSITORY)}: its name must be +NAME.KIND.md, KIND one of {', '.join(KINDS)}")
         kinds.add(kind)
     if not kinds:
-        stop(f"there is no news in {(folder / 'changes').relative_to(REPOSITORY)}: who installs it should know what for")
+        stop(
+            f"there is no news in {(folder / 'changes').relative_to(REPOSITORY)}: who installs it should know what for"
+        )
     return kinds
 
 
@@ -107,7 +109,9 @@ def check_ranges(name: str, new: Version) -> None:
         for text in tomllib.loads(file.read_text())["project"].get("dependencies", ()):
             needed = Requirement(text)
             if needed.name == name and new not in needed.specifier:
-                stop(f"{file.parent.name} needs {needed}, which {new} is not: change that first, if they fit each other")
+                stop(
+                    f"{file.parent.name} needs {needed}, which {new} is not: change that first, if they fit each other"
+                )
 
 
 def set_version(folder: Path, new: Version) -> None:
@@ -129,7 +133,7 @@ def git(*words: str) -> str:
 
 
 def run(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY)
     if done.returncode != 0:
         stop(f"{' '.join(command)}:\n{done.stdout}{done.stderr}")
     return done.stdout

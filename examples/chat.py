@@ -9,6 +9,7 @@ request that never ends, over which lines come as server-sent events (HTML stand
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 
@@ -123,7 +124,5 @@ def main(port: int) -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         main(int(sys.argv[1]) if len(sys.argv) > 1 else 8000)
-    except KeyboardInterrupt:
-        pass

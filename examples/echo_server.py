@@ -1,6 +1,6 @@
 """An echo server: each connection has a coroutine of its own.
 
-    python examples/echo_server.py [PORT]
+python examples/echo_server.py [PORT]
 """
 
 import sys

@@ -91,7 +91,7 @@ class TestCrawler:
         command = [sys.executable, "-W", "error", EXAMPLES / "crawler.py", f"{site}/0.html"]
         told = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
         assert told.stderr == ""
-        assert told.stdout == f"{site}/gone.html: HTTP Error 404: File not found\n101 pages, 1 broken\n"
+        assert told.stdout == f"{site}/gone.html: HTTP Error 404: File not found\n100 pages, 1 broken\n"
 
     def test_visits_no_more_than_it_is_told(self, site: str) -> None:
         command = [sys.executable, EXAMPLES / "crawler.py", f"{site}/0.html", "7"]
@@ -144,7 +144,9 @@ class TestChat:
                 assert self.say(port, str(number)) == 200
             assert listener.read(len(b'\ndata: "0"\n\ndata: "1"\n\ndata: "2"\n\n')).endswith(b'"2"\n\n')
 
-    @pytest.mark.parametrize(("method", "path", "size", "status"), [("GET", "/x", 0, 404), ("POST", "/say", 20_000, 413)])
+    @pytest.mark.parametrize(
+        ("method", "path", "size", "status"), [("GET", "/x", 0, 404), ("POST", "/say", 20_000, 413)]
+    )
     def test_what_it_refuses(self, port: int, method: str, path: str, size: int, status: int) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         with contextlib.closing(connection):

@@ -13,7 +13,12 @@ import pytest
 pytest.importorskip("towncrier")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-AUTHOR = {"GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b.c", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b.c"}
+AUTHOR = {
+    "GIT_AUTHOR_NAME": "a",
+    "GIT_AUTHOR_EMAIL": "a@b.c",
+    "GIT_COMMITTER_NAME": "a",
+    "GIT_COMMITTER_EMAIL": "a@b.c",
+}
 
 Release = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -47,7 +52,7 @@ def commit(folder: Path) -> None:
 def news(folder: Path, name: str, text: str) -> None:
     changes = folder / "packages" / "coro-sock" / "changes"
     changes.mkdir(exist_ok=True)
-    (changes / f"{name}.md").write_text(text + "\n")
+    (changes / f"+{name}.md").write_text(text + "\n")
 
 
 @pytest.fixture
@@ -90,7 +95,9 @@ def test_the_news_decides_what_comes_next(copy: Path, release: Release) -> None:
         assert git(copy, "tag", "--list", "--points-at", "HEAD") == f"coro-sock-v{version}"
         assert git(copy, "status", "--porcelain") == ""
         changelog = (copy / "packages" / "coro-sock" / "CHANGELOG.md").read_text()
-        assert re.search(rf"^## {re.escape(version)} \(\d\d\d\d-\d\d-\d\d\)\n\n### \w+\n\n- {text}\n", changelog, re.MULTILINE)
+        assert re.search(
+            rf"^## {re.escape(version)} \(\d\d\d\d-\d\d-\d\d\)\n\n### \w+\n\n- {text}\n", changelog, re.MULTILINE
+        )
         assert list((copy / "packages" / "coro-sock" / "changes").glob("*.md")) == []
     assert changelog.index("0.1.2") < changelog.index("0.1.1") < changelog.index("0.1.0")
 
@@ -104,7 +111,10 @@ def test_a_version_that_others_do_not_allow(release: Release) -> None:
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["coro-socks"], "there is no distribution 'coro-socks'; there are coro-consts, coro-core, coro-patch, coro-sock"),
+        (
+            ["coro-socks"],
+            "there is no distribution 'coro-socks'; there are coro-consts, coro-core, coro-patch, coro-sock",
+        ),
         (["coro-sock", "--version", "new"], "--version must be one as 1.2.0, not 'new'"),
         (["coro-sock", "--version", "0.0.9"], "coro-sock is 0.1.0 already"),
         (["coro-core"], "there is no news in packages/coro-core/changes"),
@@ -129,4 +139,4 @@ def test_news_of_no_kind(copy: Path, release: Release) -> None:
     news(copy, "odd.strange", "What?")
     commit(copy)
     done = release("coro-sock")
-    assert "packages/coro-sock/changes/odd.strange.md: its name must end with .KIND.md" in done.stderr
+    assert "packages/coro-sock/changes/+odd.strange.md: its name must be +NAME.KIND.md" in done.stderr

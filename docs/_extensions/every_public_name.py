@@ -1,4 +1,4 @@
-"""A Sphinx directive that documents a public name, whatever it is, and a check that none is left out.
+"""Documents a public name, whatever it is, and checks that none is left out.
 
     ```{public} coro.spawn
     ```
@@ -11,16 +11,13 @@ from __future__ import annotations
 
 import enum
 import inspect
+import re
 import types
 from typing import Any
 
-from docutils import nodes
-from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
-from sphinx.util.docutils import SphinxDirective
-from sphinx.util.nodes import nested_parse_with_titles
 
 import coro
 
@@ -52,17 +49,12 @@ def directive_for(path: str, thing: Any) -> list[str]:
     return [f".. autodata:: {path}"]
 
 
-class Public(SphinxDirective):
-    required_arguments = 1
+def replace(app: Sphinx, page: str, source: list[str]) -> None:
+    def block(found: re.Match[str]) -> str:
+        documented(app.env).add(found[1])
+        return "\n".join(["```{eval-rst}", *directive_for(found[1], resolve(found[1])), "```"])
 
-    def run(self) -> list[nodes.Node]:
-        path = self.arguments[0]
-        documented(self.env).add(path)
-        container = nodes.section()
-        container.document = self.state.document
-        lines = StringList(directive_for(path, resolve(path)), source=self.get_source_info()[0])
-        nested_parse_with_titles(self.state, lines, container)
-        return container.children
+    source[0] = re.sub(r"^```\{public\} (\S+)\n```$", block, source[0], flags=re.MULTILINE)
 
 
 def documented(environment: BuildEnvironment) -> set[str]:
@@ -82,6 +74,6 @@ def check(app: Sphinx, environment: BuildEnvironment) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    app.add_directive("public", Public)
+    app.connect("source-read", replace)
     app.connect("env-check-consistency", check)
     return {"parallel_read_safe": False}
