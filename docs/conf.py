@@ -35,7 +35,8 @@ html_theme = "furo"
 html_title = "coro"
 html_static_path: list[str] = []
 
-# No inventories of others are fetched, so their names lead nowhere; and "as `recv`" among what a function raises is a phrase.
+# No inventories of others are fetched, so their names lead nowhere; and "as `recv`" among what a
+# function raises is a phrase.
 nitpick_ignore_regex = [
     (r"py:.*", r"(socket|psycopg2|celery|gunicorn|kombu|ssl|os|threading|contextvars|pytest|ipaddress)(\..*)?"),
     (r"py:(exc|class)", r".* .*|as|writing"),

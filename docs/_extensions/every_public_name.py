@@ -58,9 +58,8 @@ def replace(app: Sphinx, page: str, source: list[str]) -> None:
 
 
 def documented(environment: BuildEnvironment) -> set[str]:
-    if not hasattr(environment, "public_names"):
-        environment.public_names = set()  # type: ignore[attr-defined]
-    names: set[str] = environment.public_names
+    """The names that pages have had so far. Sphinx keeps the environment from build to build."""
+    names: set[str] = vars(environment).setdefault("public_names", set())
     return names
 
 
