@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
-DEMO = [sys.executable, str(EXAMPLES / "echo_demo.py")]
+FOLDER = Path(__file__).resolve().parent.parent / "examples" / "echo_demo"
+DEMO = [sys.executable, str(FOLDER)]
 
 #: More than enough; a demo that hangs must not hang the tests.
 SECONDS = 60
@@ -126,7 +126,6 @@ def test_fewer_clients_where_descriptors_are_few() -> None:
 import resource, runpy, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
 sys.argv = sys.argv[1:]
-sys.path.insert(0, sys.argv[0].rpartition("/")[0])
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
     command = [sys.executable, "-c", code, DEMO[1], "--quick", "--clients", "500"]
@@ -170,7 +169,7 @@ def test_port_that_is_taken(start: Start, tmp_path: Path) -> None:
 
 BAD_SERVER = """
 import sys
-from echo_main import main
+from main import main
 
 def spoil(answers):
     offset = 0
@@ -232,7 +231,7 @@ MISTAKES = {
 def test_mistake_of_the_server(mistake: str, place: str) -> None:
     body, complaint = MISTAKES[mistake]
     command = [sys.executable, "-c", BAD_SERVER.format(body=body), "--quick", "--only", place, "--requests", "20"]
-    environment = {**os.environ, "PYTHONPATH": str(EXAMPLES)}
+    environment = {**os.environ, "PYTHONPATH": str(FOLDER)}
     demo = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=SECONDS)
     assert demo.returncode == 1, demo.stdout + demo.stderr
     assert re.search(rf"^echo_demo: {place}: connection \d+: .*({complaint})$", demo.stderr, re.MULTILINE), demo.stderr

@@ -202,3 +202,23 @@ def test_a_guest_of_a_newer_or_another_interface_is_told(guest: Callable[..., st
     error = guest(major=major, minor=minor, succeeds=False).splitlines()[-1]
     assert error.startswith(f"ImportError: guest 0.1 was built for version {major}.{minor} of coro's C interface")
     assert f"provides version {MAJOR}.{MINOR}" in error
+
+
+# What is uploaded
+
+
+def test_wheels_are_all_that_is_needed(fresh_python: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "dist"
+    run(sys.executable, REPOSITORY / "build-support" / "wheels.py", folder)
+    assert len(list(folder.glob("*.tar.gz"))) == len(NAMES)
+    wheels = sorted(folder.glob("*.whl"))
+    tags = {wheel.name.split("-")[0]: wheel.name.removesuffix(".whl").split("-")[-1] for wheel in wheels}
+    assert tags.pop("coro_consts") == "any"
+    assert set(tags) == {"coro_core", "coro_sock", "coro_patch"}
+    assert all(re.search(r"manylinux_2_\d+_", tag) for tag in tags.values()), tags
+    # No compiler: nothing of ours can be built, only installed.
+    no_compiler = {**QUICK, "CC": "/bin/false", "CXX": "/bin/false"}
+    command = [fresh_python, "-m", "pip", "install", "--quiet", "--only-binary", ":all:", *wheels]
+    subprocess.run(list(map(str, command)), env=no_compiler, check=True)
+    demo = run(fresh_python, REPOSITORY / "examples" / "echo_demo", "--quick", "--clients", "20")
+    assert "FAILED" not in demo

@@ -23,7 +23,7 @@ _INTRODUCTION = """\
 # Results of the benchmarks
 
 `make bench ARGS=--docs` has measured this and written it; what is measured, and how, is told in
-[benchmarks/README.md](../benchmarks/README.md), and where the time goes in [performance.md](performance.md).
+[Benchmarks](benchmarking.md), and where the time goes in [performance.md](performance.md).
 {where}
 
 Times are CPU time of the process that is measured. A ratio is coro's (or coro-patch's) figure beside the peer's: the

@@ -355,15 +355,19 @@ class TestJoining:
 
 
 class TestResult:
-    def test_before_the_end(self, parked):
+    def test_waits_for_the_end(self, parked):
+        assert coro.spawn(lambda: (coro.yield_slice(), 42)[1]).result() == 42
         with pytest.raises(coro.NotStartedError):
             coro.new(nothing).result()
-        with pytest.raises(coro.ScheduleError, match="join"):
-            parked().result()
-        co = coro.spawn(nothing)
-        with pytest.raises(coro.ScheduleError, match="join"):
-            co.result()
-        co.join()
+        with pytest.raises(coro.TimeoutError, match=r"did not end within 0\.01 seconds"):
+            parked().result(0.01)
+        with pytest.raises(ValueError, match="timeout"):
+            coro.spawn(nothing).result(-1)
+
+    def test_of_itself(self, quiet):
+        co = coro.spawn(lambda: coro.current().result())
+        co.join(1)
+        assert isinstance(co.failure, coro.ScheduleError)
 
     def test_of_a_cancelled_one(self):
         co = coro.new(nothing)

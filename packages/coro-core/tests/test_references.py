@@ -103,7 +103,7 @@ def wrong_states():
     co.start()
     raises(coro.ScheduleError, co.start)
     raises(coro.ScheduleError, co.schedule)
-    raises(coro.ScheduleError, co.result)
+    raises(coro.ScheduleError, coro.current().result)
     raises(TypeError, co.raise_exception, 5)
     raises(TypeError, co.set_name, 5)
     raises(ValueError, co.set_max_selfish_acts, 0)

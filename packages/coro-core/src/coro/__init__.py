@@ -122,7 +122,8 @@ __all__ = [
 ]
 
 
-TYPE_CHECKING = False  # as `coro.errors` has it
+# As `coro.errors` has it, without `typing`. Not the word False: jedi would take the rest for unreachable.
+TYPE_CHECKING = bool()  # noqa: UP018
 if TYPE_CHECKING:  # what __getattr__ finds at run time, if it is installed
     from coro import profiler as profiler
     from coro import signal_handler, sync, tb
@@ -188,6 +189,9 @@ if TYPE_CHECKING:  # what __getattr__ finds at run time, if it is installed
     )
     from coro_patch import (
         is_module_patched as is_module_patched,
+    )
+    from coro_patch import (
+        is_object_patched as is_object_patched,
     )
     from coro_patch import (
         uninstall_thread_emulation as uninstall_thread_emulation,
@@ -268,4 +272,4 @@ else:
 def __dir__() -> list[str]:
     from coro._exports import names
 
-    return sorted({*globals(), *names()})
+    return sorted({*globals(), *names()} - {"TYPE_CHECKING"})

@@ -273,7 +273,7 @@ cdef class coro(Timer):
 
     Args:
         fun: what to call when it starts.
-        *args, **kwargs: what to call it with.
+        args, kwargs: what to call it with.
         thread_name: its name; the function's if not given.
 
     Raises:
@@ -489,16 +489,18 @@ cdef class coro(Timer):
             if self.joiners is not None:
                 self.joiners.remove(me)
 
-    def result(self):
-        """What its function returned; or what it raised is raised again.
+    def result(self, timeout=None):
+        """Wait for its end, as `join` does; then what its function returned, or what it raised, again.
+
+        Args:
+            timeout: the longest to wait, in seconds; None for no limit.
 
         Raises:
-            NotStartedError, ScheduleError: it has not ended; `join` it first.
+            TimeoutError: the time was up.
+            NotStartedError: it was not started, so nobody can wait for its end.
+            ScheduleError: it is the running coroutine itself.
         """
-        if self.state != DONE:
-            if self.state == NEW and not self.in_queue:
-                raise NotStartedError(f"{self!r} was not started: it has no result")
-            raise ScheduleError(f"{self!r} has not ended: join() it before asking for its result")
+        self.join(timeout)
         if self.exception is not None:
             raise self.exception
         return self.value

@@ -1,4 +1,4 @@
-"""Where the time goes: CPU and wall time by function and by coroutine.
+"""Where the time goes: CPU and wall time by function and by coroutine::
 
     with coro.profiler.start() as profile:
         work()

@@ -7,9 +7,9 @@ import gc
 from collections.abc import Iterator
 from time import perf_counter
 
-from echo_server import EchoServer
-from echo_system import resident_bytes
-from echo_talk import PATIENCE, Tally
+from server import EchoServer
+from system import resident_bytes
+from talk import PATIENCE, Tally
 
 import coro
 

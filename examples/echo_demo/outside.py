@@ -1,7 +1,7 @@
 """Clients outside: a second process, which knows nothing of coro.
 
 What belongs here: starting it, hearing from it and ending it, while other coroutines run.
-What it does is in `echo_outsider`.
+What it does is in `outsider`.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from echo_part import Part
-from echo_server import EchoServer
-from echo_talk import Tally
+from part import Part
+from server import EchoServer
+from talk import Tally
 
 import coro
 
-OUTSIDER = Path(__file__).with_name("echo_outsider.py")
+OUTSIDER = Path(__file__).with_name("outsider.py")
 
 #: Seconds that the second process has to end by itself when it is told to.
 GRACE = 3.0
@@ -82,7 +82,7 @@ class Outsider:
     """The second process, and the socket that is its standard input and output.
 
     Args:
-        plan: what it is to do; see `echo_outsider`.
+        plan: what it is to do; see `outsider`.
     """
 
     def __init__(self, **plan: Any) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from time import perf_counter
 from typing import TextIO
 
-from echo_part import Part
+from part import Part
 
 import coro
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from echo_part import Part
-from echo_server import Address, EchoServer, make_socket, stop
-from echo_talk import PATIENCE, EchoError, exchange, finish, payloads
+from part import Part
+from server import Address, EchoServer, make_socket, stop
+from talk import PATIENCE, EchoError, exchange, finish, payloads
 
 import coro
 

@@ -5,7 +5,7 @@ the same server is driven from outside, by a second process that uses nothing bu
 standard library's sockets. At the end stands a table of both.
 
 The exit status is 0 if every request came back as it was sent, 1 if not, 130 after Ctrl-C.
-The program itself is in `echo_main`.
+The program itself is in `main`.
 """
 
 import signal
@@ -14,6 +14,6 @@ import sys
 if __name__ == "__main__":
     # Until main() takes care of Ctrl-C there is nothing to clean up, and nothing to say.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from echo_main import main
+    from main import main
 
     sys.exit(main())

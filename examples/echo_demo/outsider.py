@@ -16,7 +16,7 @@ from threading import Event, Thread
 from time import perf_counter
 from typing import Any
 
-from echo_talk import PATIENCE, EchoError, Tally, exchange, finish, payloads
+from talk import PATIENCE, EchoError, Tally, exchange, finish, payloads
 
 PROGRESS_SECONDS = 0.1
 
@@ -99,4 +99,4 @@ if __name__ == "__main__":
     try:
         main()
     except OSError as error:
-        sys.exit(f"echo_outsider: {error}")
+        sys.exit(f"outsider: {error}")

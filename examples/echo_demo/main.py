@@ -8,13 +8,13 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from echo_display import Progress, complain, table
-from echo_inside import Inside
-from echo_outside import Outside
-from echo_part import Part
-from echo_server import Address, EchoServer, Handler, echo
-from echo_system import allow_descriptors
-from echo_talk import LARGEST_REQUEST
+from display import Progress, complain, table
+from inside import Inside
+from outside import Outside
+from part import Part
+from server import Address, EchoServer, Handler, echo
+from system import allow_descriptors
+from talk import LARGEST_REQUEST
 
 import coro
 
@@ -58,7 +58,7 @@ def whole_number(lowest: int, highest: int) -> Callable[[str], int]:
 def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line, as argparse gives it."""
     parser = argparse.ArgumentParser(
-        prog="echo_demo.py",
+        prog="echo_demo",
         description="An echo server on coro, its clients in one process and in a second one, and every byte checked.",
     )
     parser.add_argument(

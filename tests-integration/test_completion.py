@@ -1,0 +1,61 @@
+"""What an editor and a prompt offer after `coro.`, with all distributions and without coro-sock."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import coro
+from coro import _exports
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+PUBLIC = {*coro.__all__, *(name for names in _exports.HOMES.values() for name in names)}
+
+
+def test_a_prompt_offers_what_is_there() -> None:
+    offered = {name for name in dir(coro) if not name.startswith("_")}
+    assert offered >= PUBLIC
+    assert "TYPE_CHECKING" not in offered
+
+
+def test_an_editor_offers_what_is_there() -> None:
+    jedi = pytest.importorskip("jedi")
+    offered = {found.name for found in jedi.Script("import coro\ncoro.").complete(2, 5)}
+    assert offered >= PUBLIC
+
+
+def test_without_coro_sock_a_name_of_its_tells_what_to_install() -> None:
+    program = """
+import sys
+sys.modules["coro_sock"] = None  # as if it were not installed
+import importlib.metadata
+everything = importlib.metadata.entry_points
+importlib.metadata.entry_points = lambda **about: [
+    entry for entry in everything(**about) if not entry.value.startswith("coro_sock")
+]
+import coro
+print("tcp_sock" in dir(coro), "spawn" in dir(coro))
+try:
+    coro.tcp_sock
+except AttributeError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.stderr == ""
+    there, told = done.stdout.splitlines()
+    assert there == "False True"
+    assert "coro-sock" in told
+
+
+def test_the_names_for_type_checkers_are_those_for_python() -> None:
+    source = ast.parse((REPOSITORY / "packages/coro-core/src/coro/__init__.py").read_text())
+    for_checkers = {
+        alias.asname or alias.name
+        for node in ast.walk(source)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if not alias.name.startswith("_")
+    }
+    assert for_checkers >= PUBLIC - {"install_signal_handlers"}
