@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from peers import program
 
 pytest.importorskip("towncrier")
 
@@ -26,6 +27,7 @@ Release = Callable[..., "subprocess.CompletedProcess[str]"]
 @pytest.fixture
 def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Enough of the repository, committed, with no release so far and one piece of news."""
+    program("git")
     for name, value in AUTHOR.items():
         monkeypatch.setenv(name, value)
     shutil.copytree(REPOSITORY / "build-support", tmp_path / "build-support")

@@ -38,6 +38,7 @@ def system_calls(peer: Peer, name: str, kind: str, numbers: Sequence[int], count
         with tempfile.NamedTemporaryFile("r", prefix="coro-syscalls-") as summary:
             with running(server_command(peer, name), ["strace", "-c", "-f", "-o", summary.name]) as server:
                 server.drive(kind, *numbers, things)
+                server.settle()  # or the ends of connections would count in one run and not in the other
             return read_summary(summary.read())
 
     few, many = calls(FEW), calls(FEW + count)
@@ -89,6 +90,7 @@ def instructions_of_server(peer: Peer, name: str, kind: str, numbers: Sequence[i
         with tempfile.TemporaryDirectory(prefix="coro-callgrind-") as folder:
             with running(server_command(peer, name), _callgrind(f"{folder}/out")) as server:
                 server.drive(kind, *numbers, things)
+                server.settle()
             return read_callgrind(Path(folder, "out").read_text())
 
     return (instructions(FEW + count) - instructions(FEW)) / count

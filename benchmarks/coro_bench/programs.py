@@ -106,6 +106,13 @@ class Server:
 
     process: int
     port: int
+    descriptors: int  # that it had open when it began
+
+    def settle(self) -> None:
+        """Wait until it has closed its connections, for a while at most: some keep more open than they began with."""
+        deadline = time.monotonic() + END_TIME
+        while len(os.listdir(f"/proc/{self.process}/fd")) > self.descriptors and time.monotonic() < deadline:
+            time.sleep(0.001)
 
     def drive(self, kind: str, *numbers: int) -> dict[str, float]:
         """Have a load generator ask it; what that tells. See `c/load.c`."""
@@ -149,7 +156,7 @@ def running(command: Sequence[str], under: Sequence[str] = ()) -> Iterator[Serve
             raise CannotMeasureError(f"the server did not start: {' '.join(command)}")
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         server = int(children[0]) if children and under and under[0] == "strace" else process.pid
-        yield Server(server, int(port))
+        yield Server(server, int(port), len(os.listdir(f"/proc/{server}/fd")))
         os.kill(server, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(END_TIME)

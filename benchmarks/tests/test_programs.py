@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from coro_bench import measuring, programs, workloads
+from coro_bench import counting, measuring, programs, workloads
 from coro_bench.peers import BY_NAME, PEERS
 from coro_bench.workloads import WORKLOADS
 
@@ -64,7 +64,7 @@ def test_the_cost_is_that_of_the_server_alone():
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 def test_system_calls_of_an_echo():
-    """A server in C needs one to receive and one to send, and a share of those that wait. (That is told by a
-    difference of two runs, in which an echo more or less may wait.)"""
-    counted = measuring.system_calls(BY_NAME["C epoll"], 2000)
-    assert 1.99 < counted["syscalls"] < 2.5
+    """A server in C needs one to receive and one to send. (Of those that wait there are more or fewer.)"""
+    counted = counting.system_calls(BY_NAME["C epoll"], "echo", "echo", (100, 64), 2000)
+    assert (counted["recvfrom"], counted["sendto"]) == (1.0, 1.0)
+    assert measuring.system_calls(BY_NAME["C epoll"], 500)["syscalls"] > 1.0
