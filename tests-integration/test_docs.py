@@ -57,8 +57,9 @@ def test_there_are_pages() -> None:
     [pytest.param(page, id=str(page.relative_to(REPOSITORY))) for page in sorted(PAGES) if program(page)],
 )
 def test_the_code_of_a_page_runs(page: Path, tmp_path: Path) -> None:
-    if "psycopg" in program(page):
-        pytest.importorskip("psycopg")
+    for needed, module in {"psycopg": "psycopg", "dns_resolver": "dns"}.items():
+        if needed in program(page):
+            pytest.importorskip(module)
     file = tmp_path / page.name
     file.write_text(program(page))
     # From 3.12 on a fork beside threads warns, and some pages are about both.
