@@ -37,7 +37,8 @@ PAGE = b"""\
 <form><input placeholder="Say something" aria-label="Say something" autofocus></form>
 <script>
   const list = document.querySelector("ul"), form = document.querySelector("form"), input = form.elements[0]
-  new EventSource("events").onmessage = event => {
+  const events = new EventSource("events")
+  events.onmessage = event => {
     const line = document.createElement("li")
     line.textContent = JSON.parse(event.data)
     list.append(line)

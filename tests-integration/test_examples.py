@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from peers import PATIENCE, Peer
+from webdriver import ENTER, browser
 
 import coro
 
@@ -152,6 +153,28 @@ class TestChat:
         with contextlib.closing(connection):
             connection.request(method, path, bytes(size))
             assert connection.getresponse().status == status
+
+    def test_in_two_windows_of_a_browser(self, port: int, tmp_path: Path) -> None:
+        is_listening = 'events.readyState == 1 ? done() : events.addEventListener("open", () => done())'
+        what_was_said = """
+            const lines = () => [...document.querySelectorAll("li")].map(line => line.textContent)
+            const look = () => lines().length < arguments[0] || done(lines())
+            new MutationObserver(look).observe(document.querySelector("ul"), { childList: true })
+            look()
+        """
+        address = f"http://127.0.0.1:{port}/"
+        with browser(tmp_path) as chromium:
+            windows = [chromium.open_window(address), chromium.open_window(address)]
+            for window in windows:
+                chromium.show(window)
+                chromium.run(is_listening)
+            for number, window in enumerate(windows):
+                chromium.show(window)
+                chromium.type(f"<b>hello {number}</b>{ENTER}")
+                chromium.run(what_was_said, number + 1)
+            for window in windows:
+                chromium.show(window)
+                assert chromium.run(what_was_said, 2) == ["<b>hello 0</b>", "<b>hello 1</b>"]
 
 
 def test_signal_ends_it_quietly() -> None:

@@ -17,13 +17,20 @@ from coro_bench.peers import BY_NAME, PEERS, Peer
 from coro_bench.programs import CannotMeasureError, compiled
 from coro_bench.report import describe, describe_targets
 from coro_bench.results import Results
-from coro_bench.workloads import WORKLOADS, Workload
+from coro_bench.workloads import ECHO_CONNECTIONS, ECHO_SIZES, WORKLOADS, Workload, echo_name
 
 ROUNDS = 5
 QUICK_SHARE = 10  # a quick run does this much less
 
-#: What a run without --only measures of the many echoes; all of them are `--only echo`.
-USUAL_ECHOES = ("echo_1x64", "echo_100x64", "echo_1000x1024", "echo_10000x64", "echo_4x65536", "echo_10x262144")
+#: What a run without --only measures of the many echoes: a curve over connections, one over sizes, and what
+#: has a target of its own. All of them are `--only echo`.
+USUAL_ECHOES = {
+    *(echo_name(connections, 64) for connections in ECHO_CONNECTIONS),
+    *(echo_name(100, size) for size in ECHO_SIZES),
+    "echo_1000x1024",
+    "echo_4x65536",
+    "echo_10x262144",
+}
 
 DISTRIBUTIONS = ("coro-core", "coro-sock", "coro-patch", "greenlet", "gevent", "eventlet", "uvloop", "trio")
 

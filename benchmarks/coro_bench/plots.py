@@ -5,6 +5,7 @@ They need matplotlib, which is not needed for anything else.
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,15 @@ COLOURS = {
     "C io_uring": "#666666",
 }
 
-BARS = [*MICRO, "churn", "udp", "proxy", "bulk", "idle", "import", "emulated_echo", "emulated_lock", "syscalls"]
+#: One of each kind, for those who see no other picture.
+OVERVIEW = ["echo_100x64", "churn", "yield", "spawn_join", "idle", "requests"]
+
+BARS = [
+    "echo_100x64", "churn", "udp", "proxy", "bulk", "idle", *MICRO, "import", "syscalls",
+    "emulated_echo", "emulated_lock", "requests", "http_server", "gunicorn_plain", "gunicorn_tls",
+]  # fmt: skip
+
+TITLE = 48  # characters that fit over a picture
 
 
 def draw(results: Results, folder: Path) -> list[Path]:
@@ -47,16 +56,17 @@ def draw(results: Results, folder: Path) -> list[Path]:
     # The same picture from the same numbers, to the byte.
     matplotlib.rcParams.update({"svg.hashsalt": "coro", "axes.spines.top": False, "axes.spines.right": False})
     written = []
-    bars = [name for name in BARS if results.get(name)]
-    if bars:
-        written += _save(_draw_bars(results, bars), folder, "workloads")
+    for file, names in (("overview", OVERVIEW), ("workloads", BARS)):
+        measured = [name for name in names if results.get(name)]
+        if measured:
+            written += _save(_draw_bars(results, measured), folder, file)
     for size in ECHO_SIZES:
-        names = [(connections, echo_name(connections, size)) for connections in ECHO_CONNECTIONS]
-        written += _draw_curve(results, names, "connections", f"an echo of {size:,} bytes", folder, f"echo-{size}")
+        points = [(connections, echo_name(connections, size)) for connections in ECHO_CONNECTIONS]
+        written += _draw_curve(results, points, "connections", f"an echo of {size:,} bytes", folder, f"echo-{size}")
     for connections in ECHO_CONNECTIONS:
-        names = [(size, echo_name(connections, size)) for size in ECHO_SIZES]
+        points = [(size, echo_name(connections, size)) for size in ECHO_SIZES]
         title = f"an echo, {connections:,} connections"
-        written += _draw_curve(results, names, "bytes of a message", title, folder, f"echo-by-size-{connections}")
+        written += _draw_curve(results, points, "bytes of a message", title, folder, f"echo-by-size-{connections}")
     return written
 
 
@@ -83,7 +93,7 @@ def _draw_one(axis: Axes, results: Results, name: str) -> None:
     axis.bar_label(drawn, [f"{median:,.{what.digits}f}" for median in medians], padding=3, fontsize=8)
     axis.margins(x=0.18)
     axis.invert_yaxis()
-    axis.set_title(what.title, fontsize=9, loc="left")
+    axis.set_title(textwrap.fill(what.title, TITLE), fontsize=9, loc="left")
     axis.set_xlabel(what.unit, fontsize=8)
     axis.tick_params(labelsize=8)
 

@@ -129,7 +129,7 @@ WORKLOADS = [
     _idle("idle_many", 100_000, tuple(name for name in SERVERS if name != "threads"), once=True),
     Workload("udp", measuring.udp, 40_000, tuple(name for name in SERVERS if not name.endswith("streams"))),
     Workload("proxy", measuring.proxy, 20_000, SERVERS),
-    Workload("bulk", measuring.bulk, 20_000, SERVERS),
+    Workload("bulk", measuring.bulk, 20_000, SERVERS, turns=3),
     *(_micro(name, count) for name, (_, count) in MICRO.items()),
     Workload(
         "import", measuring.import_time, 10, ("coro", "gevent", "eventlet", "asyncio streams", "uvloop streams", "trio")
