@@ -40,6 +40,7 @@ DIRECTIVES = {
     "wraparound": False,
     "cdivision": True,
     "embedsignature": True,
+    "embedsignature.format": "clinic",  # as CPython writes it: for inspect.signature() and help()
     "binding": True,
 }
 

@@ -90,15 +90,14 @@ def set_exit(code: object = 0) -> None:
     Args:
         code: the exit code of the process, as for `sys.exit`.
     """
-    here: Scheduler | None = scheduler()
-    if here is not None and here.loop is None:
-        here = main_scheduler()
-    if here is None or here.loop is None:
-        _asked_before[None if here is None else here.main.id] = code
+    here = scheduler()
+    there = main_scheduler() if here.loop is None else here
+    if there is None or there.loop is None:
+        _asked_before[None if there is None else there.main.id] = code
         return
-    here.loop.exiting = True
-    here.loop.exit_code = code
-    here.wake(here.main)
+    there.loop.exiting = True
+    there.loop.exit_code = code
+    there.wake(there.main)
 
 
 def coro_is_running() -> bool:

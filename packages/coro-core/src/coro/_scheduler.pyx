@@ -266,7 +266,8 @@ cdef bint is_interrupt(exc):
 
 
 cdef class coro(Timer):
-    """A coroutine: a function that runs beside others in one OS thread.
+    """coro(fun, /, *args, thread_name=None, **kwargs)\n--\n
+    A coroutine: a function that runs beside others in one OS thread.
 
     ``coro(fun, *args, thread_name=None, **kwargs)`` makes one that waits for `start`;
     it is the same as `coro.new`. It belongs to the scheduler of the thread that made it.

@@ -28,7 +28,8 @@ cdef object NO_MESSAGE = object()  # nobody called schedule()
 
 
 cdef class timeout(Interrupter):
-    """``with timeout(seconds): ...`` limits how long the block may wait.
+    """timeout(seconds)\n--\n
+    ``with timeout(seconds): ...`` limits how long the block may wait.
 
     Only waits are interrupted; code that computes is not. Timeouts may be nested.
 
@@ -152,7 +153,8 @@ cdef class ScopeLimit(timeout):
 
 
 cdef class shield(Interrupter):
-    """``with shield(): ...`` lets the block come to its end before it is interrupted.
+    """shield()\n--\n
+    ``with shield(): ...`` lets the block come to its end before it is interrupted.
 
     Time limits that began outside of the block, and `Shutdown` and any other `Interrupted` that
     is raised in the coroutine by somebody else, are held back. They strike at the first wait

@@ -146,7 +146,7 @@ class DeadlockError(RuntimeError):
 
     def __init__(self, message: str = "", waits: Iterable[Wait] = ()) -> None:
         super().__init__(message)
-        self.waits = list(waits)
+        self.waits: list[Wait] = list(waits)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self.args  # coroutines stay in their process

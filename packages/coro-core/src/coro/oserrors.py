@@ -19,7 +19,7 @@ TYPE_CHECKING = False  # as `coro.errors` has it
 _numbers = {name: number for name, number in vars(errno).items() if isinstance(number, int)}
 _classes: dict[int, type[OSError]] = {}  # those that were asked for
 
-__all__ = ["class_of", "error", *_numbers]
+__all__ = ["class_of", "error", *_numbers]  # pyright: ignore[reportUnsupportedDunderAll]
 
 if TYPE_CHECKING:
 

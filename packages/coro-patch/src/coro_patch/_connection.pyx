@@ -69,7 +69,7 @@ class Connection(socket.socket):
             else:
                 coro_raise_error(errno)
 
-    def settimeout(self, value):
+    def settimeout(self, value, /):
         """Set the timeout: see `socket.socket.settimeout`, which tells the kernel each time. This
         one does so only if that is another timeout."""
         if value is not None or timeout_of(self) >= 0:

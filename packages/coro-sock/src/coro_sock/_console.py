@@ -18,7 +18,9 @@ import __future__
 import ast
 import builtins
 import codeop
+import functools
 import io
+import operator
 import traceback
 import warnings
 from collections.abc import Callable, Mapping
@@ -32,9 +34,9 @@ LIMIT = 1 << 20
 
 FILE_NAME = "<backdoor>"
 
-_FUTURE_FLAGS = 0
-for _name in __future__.all_feature_names:
-    _FUTURE_FLAGS |= getattr(__future__, _name).compiler_flag
+_FUTURE_FLAGS = functools.reduce(
+    operator.or_, (getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
+)
 
 
 class Console:

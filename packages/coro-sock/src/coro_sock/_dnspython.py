@@ -87,7 +87,7 @@ class Backend(dns.asyncbackend.Backend):  # type: ignore[name-defined, misc]
     def name(self) -> str:
         return "coro"
 
-    def datagram_connection_required(self) -> bool:
+    def datagram_connection_required(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]
         return True
 
     async def make_socket(

@@ -38,7 +38,8 @@ AF_UNSPEC = _platform.AF_UNSPEC
 
 @cython.auto_pickle(False)
 cdef class sock(Descriptor):
-    """A socket. Methods that cannot go on let other coroutines run meanwhile.
+    """sock(domain=AF.INET, stype=SOCK.STREAM, protocol=0, fd=-1)\n--\n
+    A socket. Methods that cannot go on let other coroutines run meanwhile.
 
     Several coroutines may use one socket, for reading and for writing at once: they are
     served in the order in which they came.

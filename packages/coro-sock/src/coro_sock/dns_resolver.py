@@ -22,8 +22,8 @@ try:
     import dns.name
     import dns.resolver
     import dns.reversename
-except ImportError as error:
-    raise ImportError("coro_sock.dns_resolver needs dnspython: pip install 'coro-sock[dns]'") from error
+except ImportError as _missing:
+    raise ImportError("coro_sock.dns_resolver needs dnspython: pip install 'coro-sock[dns]'") from _missing
 
 from coro import TimeoutError as CoroTimeoutError
 from coro import spawn, with_timeout
@@ -244,7 +244,8 @@ class DNSResolver:
         answer = self._question(dns.reversename.from_address(number), "PTR")
         if answer.rrset is None:
             raise _socket.gaierror(_socket.EAI_NONAME, f"DNS knows no name of {number}")
-        return answer.rrset[0].target.to_text(omit_final_dot=True), self._ttl(answer)
+        name: str = answer.rrset[0].target.to_text(omit_final_dot=True)  # pyright: ignore[reportAttributeAccessIssue]
+        return name, self._ttl(answer)
 
     def _question(self, name: dns.name.Name, record: str) -> dns.resolver.Answer:
         """Ask the servers one question; an answer without a record is one, too."""

@@ -25,7 +25,7 @@ def where(co: coro) -> str:
     if not isinstance(co, coro):
         raise TypeError(f"co must be a coroutine, not {type(co).__name__}")
     frame = co.get_frame()
-    if frame is sys._getframe():  # the caller asks for itself
+    if frame is not None and frame is sys._getframe():  # the caller asks for itself
         frame = frame.f_back
     return "[]" if frame is None else stack_string(frame)
 

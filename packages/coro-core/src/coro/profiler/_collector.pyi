@@ -1,4 +1,4 @@
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias, final
 
 from coro._observer import Observer
 
@@ -9,9 +9,10 @@ _Path: TypeAlias = tuple[int, _Function, int, int, int]
 # (id, name, count, cpu, running, waiting, ready, longest, switches, waits)
 _Record: TypeAlias = tuple[int | None, str, int, int, int, int, int, int, int, int]
 
+@final
 class Collector(Observer):
     owner: Any
-    def __init__(self, folder: str, most_paths: int = ..., most_records: int = ...) -> None: ...
+    def __new__(cls, folder: str, most_paths: int = ..., most_records: int = ...) -> Self: ...
     @property
     def full(self) -> bool: ...
     @property

@@ -23,7 +23,7 @@ class Profile:
 
     def __init__(self, collector: Collector) -> None:
         self._collector = collector
-        self.complete = False
+        self.complete: bool = False
         """Whether it has been stopped, so that it has numbers."""
         collector.start()
         collector.owner = self

@@ -20,7 +20,8 @@ cdef enum:
 
 
 cdef class condition_variable(Waitable):
-    """A place to wait until somebody says that there is news.
+    """condition_variable()\n--\n
+    A place to wait until somebody says that there is news.
 
     A wake that finds nobody is forgotten. Coroutines of one OS thread need no lock around it:
     nothing runs between the look at a condition and the wait. ``len(condition)`` is how many
@@ -144,7 +145,8 @@ cdef class condition_variable(Waitable):
 
 
 cdef class event(Waitable):
-    """Something that happens once: who waits goes on when it has, and who comes later at once.
+    """event()\n--\n
+    Something that happens once: who waits goes on when it has, and who comes later at once.
 
     `len(event)` is how many wait.
     """

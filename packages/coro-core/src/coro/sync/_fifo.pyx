@@ -24,7 +24,8 @@ cdef enum:
 
 
 cdef class fifo:
-    """A queue of things: first in, first out; who waits is served in the order of coming.
+    """fifo(limit=None)\n--\n
+    A queue of things: first in, first out; who waits is served in the order of coming.
 
     ``len(things)`` is how many are in it, and iterating shows them without taking any.
     ``for thing in iter(things.pop, last): ...`` takes them as they come.

@@ -9,7 +9,8 @@ from coro.errors import LockError
 
 
 cdef class mutex(Waitable):
-    """A lock that one coroutine holds at a time, as often as it likes.
+    """mutex()\n--\n
+    A lock that one coroutine holds at a time, as often as it likes.
 
     Those who wait get it in the order in which they came. ``with lock: ...`` holds it for a
     block. ``len(lock)`` is how many wait.

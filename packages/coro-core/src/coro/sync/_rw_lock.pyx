@@ -13,7 +13,8 @@ cdef enum:
 
 
 cdef class rw_lock(Waitable):
-    """A lock that many hold for reading, or one for writing.
+    """rw_lock()\n--\n
+    A lock that many hold for reading, or one for writing.
 
     Readers and writers stand in one queue, so neither can starve the other: a reader that
     comes after a writer waits with it. Each may lock as often as it likes. Who writes may

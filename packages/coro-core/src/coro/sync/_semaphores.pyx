@@ -18,7 +18,8 @@ cdef Py_ssize_t amount(str name, Py_ssize_t value) except -1:
 
 
 cdef class semaphore(Waitable):
-    """A number of things that coroutines take and bring back.
+    """semaphore(value, limit=None)\n--\n
+    A number of things that coroutines take and bring back.
 
     Those who wait get them in the order in which they came, even if a later one wants fewer.
     ``with sem: ...`` holds one for a block. ``int(sem)`` is `avail`, ``len(sem)`` how many wait.
@@ -106,7 +107,8 @@ cdef class semaphore(Waitable):
 
 
 cdef class inverted_semaphore(Waitable):
-    """A count of work under way: who waits for it goes on when it is zero.
+    """inverted_semaphore(value=0)\n--\n
+    A count of work under way: who waits for it goes on when it is zero.
 
     Whoever begins calls `acquire`, whoever ends `release`, and neither waits. ``with sem: ...``
     does both. ``int(sem)`` is `value`, ``len(sem)`` how many wait.

@@ -40,8 +40,9 @@ def getnameinfo(sockaddr: Any, flags: int, /) -> Any:
 
 def gethostbyname(hostname: Any, /) -> Any:
     """As the original; other coroutines run while the name is looked up."""
-    is_name = isinstance(hostname, (str, bytes)) and hostname not in _NO_NAMES
-    return getaddrinfo(hostname, None, _socket.AF_INET)[0][4][0] if is_name else _gethostbyname(hostname)
+    if isinstance(hostname, (str, bytes)) and hostname not in _NO_NAMES:
+        return getaddrinfo(hostname, None, _socket.AF_INET)[0][4][0]
+    return _gethostbyname(hostname)  # pyright: ignore[reportArgumentType] - what it does not take, it says
 
 
 def gethostbyname_ex(hostname: Any, /) -> Any:

@@ -137,7 +137,7 @@ def _compile(source: bytes, path: str) -> types.CodeType:
     except SyntaxError as error:
         # From 3.14 on it looks for words that may be meant, in one line if it is that of a file.
         if path != "<stdin>" and hasattr(error, "_metadata"):
-            error._metadata = (*error._metadata[:2], None)
+            error._metadata = (*error._metadata[:2], None)  # pyright: ignore[reportAttributeAccessIssue]
         raise
 
 
