@@ -1,6 +1,7 @@
 """What an editor and a prompt offer after `coro.`, with all distributions and without coro-sock."""
 
 import ast
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,16 @@ def test_a_prompt_offers_what_is_there() -> None:
     offered = {name for name in dir(coro) if not name.startswith("_")}
     assert offered >= PUBLIC
     assert "TYPE_CHECKING" not in offered
+
+
+def test_a_prompt_knows_the_arguments_of_what_is_there() -> None:
+    """But for exceptions and other classes that have those of a builtin."""
+    for name in PUBLIC:
+        thing = getattr(coro, name)
+        if callable(thing) and not (isinstance(thing, type) and issubclass(thing, BaseException)):
+            assert inspect.signature(thing) is not None, name
+    assert list(inspect.signature(coro.coro).parameters) == ["fun", "args", "thread_name", "kwargs"]
+    assert str(inspect.signature(coro.sock)) == "(domain=AF.INET, stype=SOCK.STREAM, protocol=0, fd=-1)"
 
 
 def test_an_editor_offers_what_is_there() -> None:

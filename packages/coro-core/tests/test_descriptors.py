@@ -33,6 +33,7 @@ class TestWrongUses:
             wait(4000, READ)
 
     @pytest.mark.parametrize("fd", [10**6, 2**28, 2**30, 2**31 - 1])
+    @pytest.mark.memory
     def test_a_number_that_no_file_has(self, fd, run):
         # In a process of its own: it hung, or took all memory for a table of that size.
         run(f"""

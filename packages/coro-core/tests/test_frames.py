@@ -62,6 +62,7 @@ def test_an_exception_through_all_chunks():
     assert result_of(coro.spawn(catch)) == "deep"
 
 
+@pytest.mark.memory
 def test_a_coroutine_that_waits_is_small(run):
     """It needs no page of its own for its frames."""
     run("""
@@ -120,6 +121,7 @@ def test_calls_across_the_end_of_a_chunk_map_no_memory(tmp_path):
     assert counted < 1000
 
 
+@pytest.mark.memory
 def test_a_thread_that_ends_gives_back_what_it_kept(run):
     run(
         WITH_DEPTH

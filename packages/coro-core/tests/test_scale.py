@@ -1,5 +1,7 @@
 """Many coroutines, and for long; what needs measuring runs in a process of its own."""
 
+import pytest
+
 RESIDENT = """
 import coro
 
@@ -33,6 +35,7 @@ def test_100_000_asleep_at_once(run):
     assert out == "100000\n"
 
 
+@pytest.mark.memory
 def test_a_million_one_after_another_take_no_more_memory(run):
     out = run(
         RESIDENT

@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import inspect
 import sys
 from typing import NamedTuple
 
@@ -33,6 +34,40 @@ def lookup(row: Row) -> object:
 def replacement(row: Row) -> object:
     file, _, name = row.replacement.partition(":")
     return getattr(importlib.import_module(f"coro_patch._emulated.{file}"), name)
+
+
+def signature(thing: object) -> inspect.Signature | None:
+    """None where CPython does not tell."""
+    try:
+        return inspect.signature(thing) if callable(thing) else None
+    except ValueError:
+        return None
+
+
+def allows(called: inspect.Signature, *args: int, **kwargs: int) -> bool:
+    try:
+        called.bind(*args, **kwargs)
+    except TypeError:
+        return False
+    return True
+
+
+def test_what_inspect_tells_of_arguments_fits_the_original() -> None:
+    """`unittest.mock` goes by it, for example (autospec)."""
+    compared = 0
+    for row in HERE:
+        original, ours = signature(lookup(row)), signature(replacement(row))
+        if row.made or original is None or ours is None:
+            continue
+        compared += 1
+        takes_any = any(each.kind is inspect.Parameter.VAR_POSITIONAL for each in ours.parameters.values())
+        for number in range(8):
+            if allows(original, *range(number)) or not takes_any:
+                assert allows(ours, *range(number)) == allows(original, *range(number)), (row.name, number)
+        for each in original.parameters.values():
+            if each.kind is inspect.Parameter.KEYWORD_ONLY:
+                assert each.name in ours.parameters or takes_any, (row.name, each.name)
+    assert compared >= 5
 
 
 def test_the_parts() -> None:

@@ -531,6 +531,7 @@ def test_nothing_is_received_at_once(of_kind: Callable[[str, bool], Any]) -> Non
     ],
 )
 @pytest.mark.parametrize("drained", [True, False])
+@pytest.mark.memory
 def test_a_huge_size_is_refused_before_any_wait(use: Use, drained: bool, tcp: tuple[sock, sock]) -> None:
     client, server = tcp
     if drained:
@@ -544,6 +545,7 @@ def test_a_huge_size_is_refused_before_any_wait(use: Use, drained: bool, tcp: tu
     assert server.recv(100) == b"nothing was lost"
 
 
+@pytest.mark.memory
 def test_a_huge_size_is_refused_while_another_reads(tcp: tuple[sock, sock]) -> None:
     client, server = tcp
     reading = coro.spawn(server.recv, 10)

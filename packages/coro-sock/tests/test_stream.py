@@ -408,6 +408,7 @@ def test_the_memory_of_what_was_received_is_cut_to_its_size(transport: str, size
             assert received == data
 
 
+@pytest.mark.memory
 def test_a_huge_size_is_refused_before_the_system_call(tcp: tuple[sock, sock]) -> None:
     client, server = tcp
     client.send(b"kept")
@@ -419,6 +420,7 @@ def test_a_huge_size_is_refused_before_the_system_call(tcp: tuple[sock, sock]) -
     assert server.recv(10) == b"kept"
 
 
+@pytest.mark.memory
 def test_a_huge_size_is_refused_without_data(tcp: tuple[sock, sock]) -> None:
     _, server = tcp
     with pytest.raises(MemoryError):

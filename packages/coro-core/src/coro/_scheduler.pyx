@@ -622,7 +622,10 @@ cdef int leave_family(coro co) except -1:
 
 cdef void throw(coro co, error) noexcept:
     """Have `co` raise an exception when it next delivers what was thrown into it."""
-    if co.thrown is not None and co.held is None:
+    if co.thrown is not None:
+        if co.held is not None:  # nobody is left who could raise it
+            _failures.report_unraisable(error, co)
+            return
         co.held = co.thrown
     co.thrown = error
 

@@ -45,7 +45,8 @@ cdef class _Storage:
 
 @cython.no_gc_clear  # cycles lead through the dicts of values, which can be cleared
 cdef class ThreadLocal(_Storage):
-    """An object whose attributes each coroutine has for itself.
+    """ThreadLocal(*args, **kwargs)\n--\n
+    An object whose attributes each coroutine has for itself.
 
     A coroutine's values go when it ends. The main coroutine of each OS thread has its own, too.
     In a subclass, `__init__` is called in each coroutine that uses the object, with the arguments

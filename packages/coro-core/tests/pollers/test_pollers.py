@@ -405,6 +405,38 @@ def test_a_signal_ends_the_poll(name, start):
 
 
 @pytest.mark.parametrize("name", POLLERS)
+def test_one_that_fails_tells_who_waits_on_a_descriptor(name, start):
+    """Whoever polls when there is nothing to run is told, and its wait leaves nothing behind."""
+    program = start(
+        """
+        import os, coro
+        from coro.interface import READ, scheduler
+
+        reader, writer = os.pipe()
+
+        def wait(**limit):
+            scheduler().wait_for_descriptor(reader, READ, **limit)
+
+        def wait_without_poller():
+            wait(timeout=0)  # the poller knows it now
+            os.closerange(writer + 1, 256)
+            try:
+                wait()
+            except OSError as error:
+                print(os.strerror(error.errno), scheduler().counts()["waiting on descriptors"])
+
+        co = coro.spawn(wait_without_poller)
+        try:
+            co.join()
+        except OSError as error:
+            print("main", os.strerror(error.errno))
+        """,
+        **{ENVIRONMENT_VARIABLE: name},
+    )
+    assert program.end(timeout=20) == (0, "Bad file descriptor 0\n", "")
+
+
+@pytest.mark.parametrize("name", POLLERS)
 @pytest.mark.parametrize("who", ["main", "a worker between two coroutines"])
 def test_one_that_fails_tells_main_and_does_not_spin(name, who, start):
     program = start(
