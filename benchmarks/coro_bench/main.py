@@ -58,8 +58,10 @@ def main(words: Sequence[str] | None = None) -> int:
     progress, results, failures = Progress(), Results(), []
     where = environment()
     if options.earlier is not None:
-        results = Results.from_json(json.loads(options.earlier.read_text())["results"])
-        workloads = workloads if options.only else []
+        earlier = json.loads(options.earlier.read_text())
+        results = Results.from_json(earlier["results"])
+        if not options.only:  # it is only shown once more
+            workloads, where = [], earlier["environment"]
     _save(results, where, options.json)
     for number, workload in enumerate(workloads, 1):
         progress.announce(f"{number} of {len(workloads)}: {workload.name}")
@@ -127,6 +129,7 @@ def _is_chosen(name: str, only: list[str] | None) -> bool:
 def environment() -> dict[str, object]:
     """Where this was measured."""
     versions = {}
+    release = ".".join(platform.release().split(".")[:2])  # the rest is of one build
     for name in DISTRIBUTIONS:
         try:
             versions[name] = importlib.metadata.version(name)
@@ -134,7 +137,7 @@ def environment() -> dict[str, object]:
             versions[name] = "left out"
     return {
         "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "system": f"{platform.system()} {release} {platform.machine()}",
         "processors": len(os.sched_getaffinity(0)),
         "load_before": os.getloadavg()[0],
         "versions": versions,

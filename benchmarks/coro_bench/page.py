@@ -41,7 +41,7 @@ def write(results: Results, where: Mapping[str, Any]) -> list[Path]:
     page = DOCS / "benchmarks.md"
     page.write_text(
         "\n".join(
-            [_INTRODUCTION.format(where=_where(where)), *_targets(results), *_pictures(pictures), *_tables(results)]
+            [_INTRODUCTION.format(where=_where(where)), *_pictures(pictures), *_targets(results), *_tables(results)]
         )
     )
     return [page, numbers, *pictures]

@@ -43,6 +43,16 @@ def test_results_of_an_earlier_run_are_completed(tmp_path, capsys):
     assert {name: len(peers["coro"]["runs"]) for name, peers in results.items()} == {"lock": 1, "yield": 3}
 
 
+def test_results_that_are_shown_once_more_are_of_where_they_were_measured(tmp_path, capsys):
+    earlier, later = tmp_path / "earlier.json", tmp_path / "later.json"
+    main.main(["--quick", "--rounds", "1", "--only", "lock", "--peer", "coro", "--json", str(earlier)])
+    measured = json.loads(earlier.read_text())
+    measured["environment"]["python"] = "3.0"
+    earlier.write_text(json.dumps(measured))
+    main.main(["--from", str(earlier), "--json", str(later)])
+    assert json.loads(later.read_text()) == measured
+
+
 def test_pictures_without_matplotlib_are_refused_before_the_run(monkeypatch, capsys):
     monkeypatch.setattr(main.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(SystemExit):
