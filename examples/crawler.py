@@ -15,7 +15,7 @@ import coro
 
 coro.install_thread_emulation()
 
-from urllib.error import URLError
+from urllib.error import HTTPError
 from urllib.parse import urldefrag, urljoin, urlsplit
 from urllib.request import urlopen
 
@@ -66,8 +66,10 @@ class Crawler:
                     return
                 links = Links(page)
                 links.feed(answer.read().decode(answer.headers.get_content_charset() or "utf-8", "replace"))
-        except (URLError, OSError) as error:
+        except OSError as error:
             self.broken[page] = str(error)
+            if isinstance(error, HTTPError):  # which holds the connection
+                error.close()
             return
         for link in links.found:
             self.visit(link)
@@ -81,6 +83,6 @@ def main(start: str, most: int) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (2, 3):
+    if len(sys.argv) not in (2, 3) or urlsplit(sys.argv[1]).scheme not in ("http", "https"):
         sys.exit("usage: python examples/crawler.py ADDRESS [PAGES]")
     main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) == 3 else 1000)

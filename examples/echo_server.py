@@ -14,14 +14,14 @@ def echo(connection):
             connection.sendall(data)
 
 
-def serve(port):
-    listener = coro.create_server(("127.0.0.1", port))
-    print("listening at port", listener.getsockname()[1], flush=True)
+def serve(listener):
     while True:
         connection, _ = listener.accept()
         coro.spawn(echo, connection)
 
 
 if __name__ == "__main__":
-    coro.spawn(serve, int(sys.argv[1]) if len(sys.argv) > 1 else 9000)
+    listener = coro.create_server(("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 9000))
+    print("listening at port", listener.getsockname()[1], flush=True)
+    coro.spawn(serve, listener)
     coro.event_loop()

@@ -32,6 +32,15 @@ def example(name: str, *arguments: object) -> Iterator[tuple[Peer, int]]:
         yield peer, int(found[1])
 
 
+def test_an_address_in_use_is_told_once() -> None:
+    """And by the program, not by a coroutine that nobody waits for."""
+    with example("echo_server.py", 0) as (_, port):
+        command = [sys.executable, "-W", "error", EXAMPLES / "echo_server.py", str(port)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+        assert (done.returncode, done.stderr.count("Traceback")) == (1, 1)
+        assert f"Address already in use (while attempting to bind on address ('127.0.0.1', {port}))" in done.stderr
+
+
 def ask(port: int, data: bytes) -> bytes:
     """What comes back for some data, until the other side closes."""
     with coro.create_connection(("127.0.0.1", port)) as connection:
@@ -93,6 +102,11 @@ class TestCrawler:
         told = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
         assert told.stderr == ""
         assert told.stdout == f"{site}/gone.html: HTTP Error 404: File not found\n100 pages, 1 broken\n"
+
+    def test_says_how_it_is_called(self) -> None:
+        command = [sys.executable, "-W", "error", EXAMPLES / "crawler.py", "127.0.0.1:8000"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+        assert (done.returncode, done.stderr) == (1, "usage: python examples/crawler.py ADDRESS [PAGES]\n")
 
     def test_visits_no_more_than_it_is_told(self, site: str) -> None:
         command = [sys.executable, EXAMPLES / "crawler.py", f"{site}/0.html", "7"]
