@@ -15,6 +15,7 @@ def echo(connection):
 
 
 def serve(listener):
+    print("listening at port", listener.getsockname()[1], flush=True)
     while True:
         connection, _ = listener.accept()
         coro.spawn(echo, connection)
@@ -22,6 +23,5 @@ def serve(listener):
 
 if __name__ == "__main__":
     listener = coro.create_server(("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 9000))
-    print("listening at port", listener.getsockname()[1], flush=True)
     coro.spawn(serve, listener)
     coro.event_loop()
