@@ -14,7 +14,7 @@ help:
 	@echo 'make demo    build everything and run the demo'
 	@echo 'make test    lint, types, and the tests on each Python from 3.11 to 3.15 that is here'
 	@echo 'make lint    only ruff and cython-lint'
-	@echo 'make types   only mypy'
+	@echo 'make types   only mypy, pyright, and the stubs beside the running modules'
 	@echo 'make docs    the documentation, in docs/_build/html'
 	@echo 'make asan    the tests of core and sock with the address sanitizer'
 	@echo 'make bench   coro beside its peers; ARGS=--quick for a look, ARGS=--help for more'

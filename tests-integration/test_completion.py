@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -31,12 +32,26 @@ def test_a_prompt_knows_the_arguments_of_what_is_there() -> None:
     assert str(inspect.signature(coro.sock)) == "(domain=AF.INET, stype=SOCK.STREAM, protocol=0, fd=-1)"
 
 
-def test_an_editor_offers_what_is_there() -> None:
+def offered_by_an_editor(settings: str) -> set[str]:
     pytest.importorskip("jedi")
     # In a process of its own: jedi keeps a thread.
-    program = "import jedi; print(*(found.name for found in jedi.Script('import coro\\ncoro.').complete(2, 5)))"
+    program = (
+        f"import jedi; print(*(found.name for found in jedi.Script('import coro\\ncoro.'{settings}).complete(2, 5)))"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
-    assert set(done.stdout.split()) >= PUBLIC, done.stderr
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+def test_an_editor_offers_what_is_there() -> None:
+    assert offered_by_an_editor("") >= PUBLIC
+
+
+def test_an_editor_offers_what_core_has_where_the_others_are_not_installed(tmp_path: Path) -> None:
+    shutil.copytree(Path(coro.__file__).parent, tmp_path / "coro")
+    alone = f", project=jedi.Project({str(tmp_path)!r}, sys_path=[{str(tmp_path)!r}])"
+    of_others = {name for names in _exports.HOMES.values() for name in names}
+    assert offered_by_an_editor(alone) >= PUBLIC - of_others
 
 
 def test_without_coro_sock_a_name_of_its_tells_what_to_install() -> None:
