@@ -189,6 +189,10 @@ class TestChat:
             for window in windows:
                 chromium.show(window)
                 assert chromium.run(what_was_said, 2) == ["<b>hello 0</b>", "<b>hello 1</b>"]
+            chromium.close_window()
+            chromium.show(windows[0])
+            chromium.type(f"who is there?{ENTER}")
+            assert chromium.run(what_was_said, 3)[2:] == ["who is there?"]
 
 
 def test_signal_ends_it_quietly() -> None:
