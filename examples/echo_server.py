@@ -3,6 +3,7 @@
 python examples/echo_server.py [PORT]
 """
 
+import contextlib
 import sys
 
 import coro
@@ -24,4 +25,5 @@ def serve(listener):
 if __name__ == "__main__":
     listener = coro.create_server(("127.0.0.1", int(sys.argv[1]) if len(sys.argv) > 1 else 9000))
     coro.spawn(serve, listener)
-    coro.event_loop()
+    with contextlib.suppress(KeyboardInterrupt):
+        coro.event_loop()

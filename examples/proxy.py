@@ -8,6 +8,7 @@ both have ended, and if one fails, it ends the other.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import sys
 
@@ -48,15 +49,16 @@ def serve_one(client: coro.sock, server_address: tuple[str, int]) -> None:
 def main(port: str, server: str) -> None:
     host, _, server_port = server.rpartition(":")
     listener = coro.create_server(("127.0.0.1", int(port)))
-    print(f"proxy: 127.0.0.1:{listener.getsockname()[1]} goes to {server}", flush=True)
 
     def accept() -> None:
+        print(f"proxy: 127.0.0.1:{listener.getsockname()[1]} goes to {server}", flush=True)
         while True:
             client, _ = listener.accept()
             coro.spawn(serve_one, client, (host, int(server_port)))
 
     coro.spawn(accept)
-    coro.event_loop()
+    with contextlib.suppress(KeyboardInterrupt):
+        coro.event_loop()
 
 
 if __name__ == "__main__":

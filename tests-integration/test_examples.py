@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("in_time_and_clean")
 
 @contextlib.contextmanager
 def example(name: str, *arguments: object) -> Iterator[tuple[Peer, int]]:
-    """Runs an example, and ends it by Ctrl-C, of which it says nothing. Its first line has a port."""
+    """Runs an example, and ends it. Its first line has a port."""
     with Peer(sys.executable, "-W", "error", EXAMPLES / name, *arguments) as peer:
         found = re.search(r"(?:port |:)(\d+)", peer.read_line())
         assert found is not None
@@ -195,7 +195,18 @@ class TestChat:
             assert chromium.run(what_was_said, 3)[2:] == ["who is there?"]
 
 
-def test_signal_ends_it_quietly() -> None:
-    with example("echo_server.py", 0) as (peer, _):
-        peer.process.send_signal(signal.SIGTERM)
+@pytest.mark.parametrize(
+    ("name", "arguments", "number"),
+    [
+        ("echo_server.py", [0], signal.SIGTERM),
+        ("echo_server.py", [0], signal.SIGINT),
+        ("proxy.py", [0, "127.0.0.1:9"], signal.SIGTERM),
+        ("proxy.py", [0, "127.0.0.1:9"], signal.SIGINT),
+        ("chat.py", [0], signal.SIGINT),
+    ],
+)
+def test_a_signal_ends_it_quietly(name: str, arguments: list[object], number: signal.Signals) -> None:
+    with example(name, *arguments) as (peer, _):
+        peer.process.send_signal(number)
         assert peer.process.wait(PATIENCE) == 0
+        assert b"Traceback" not in peer.errors.read()
