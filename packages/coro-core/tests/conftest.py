@@ -123,10 +123,11 @@ class Program:
 
     def wait_until_asleep(self) -> None:
         """Until the kernel says that its main thread sleeps, which here means in a poll."""
-        while True:
+        while self.process.poll() is None:
             with open(f"/proc/{self.process.pid}/stat") as stat:
                 if stat.read().rpartition(")")[2].split()[0] == "S":
                     return
+        pytest.fail(f"the program has ended instead of sleeping: {self.end()}")
 
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
