@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <semaphore.h>
@@ -87,6 +88,13 @@ typedef struct {
     PyObject *(*errorhandler)(void);
     int64_t timeout; /* ns; negative: none */
 } CoroPySocket;
+
+/* Whether a weak reference, or NULL, is one to `thing`. */
+static inline int
+coro_refers_to(PyObject *reference, PyObject *thing)
+{
+    return reference != NULL && ((PyWeakReference *)reference)->wr_object == thing;
+}
 
 /* --- sockets ---------------------------------------------------------------- */
 

@@ -57,6 +57,8 @@ TABLE: tuple[Row, ...] = (
     Row("socket", "socket", "socket._accept", "_socket:_accept"),
     Row("socket", "socket", "socket.connect", "_socket:connect"),
     Row("socket", "socket", "socket.connect_ex", "_socket:connect_ex"),
+    Row("socket", "socket", "socket.settimeout", "_socket:settimeout"),
+    Row("socket", "socket", "socket.setsockopt", "_socket:setsockopt"),
     Row("socket", "socket", "socket._real_close", "_socket:_real_close"),
     Row("socket", "socket", "socket.detach", "_socket:detach"),
     Row("socket", "socket", "socket._sendfile_use_sendfile", "_socket:_sendfile_use_sendfile"),
@@ -65,6 +67,9 @@ TABLE: tuple[Row, ...] = (
     Row("socket", "_socket", "gethostbyname", "_socket_names:gethostbyname"),
     Row("socket", "_socket", "gethostbyname_ex", "_socket_names:gethostbyname_ex"),
     Row("socket", "_socket", "gethostbyaddr", "_socket_names:gethostbyaddr"),
+    # The mode of a socket may be set by these.
+    Row("socket", "fcntl", "fcntl", "_fcntl:fcntl", late=True),
+    Row("socket", "fcntl", "ioctl", "_fcntl:ioctl", late=True),
     # ssl: `SSLSocket` is built on its TLS object, but all of a `sendall` is one write.
     Row("ssl", "_ssl", "_SSLSocket.do_handshake", "_ssl:do_handshake"),
     Row("ssl", "_ssl", "_SSLSocket.read", "_ssl:read"),
@@ -75,6 +80,8 @@ TABLE: tuple[Row, ...] = (
     Row("ssl", "ssl", "SSLSocket.sendall", "_ssl:sendall"),
     # os: what waits for other processes.
     Row("os", "os", "close", "_os:close"),
+    Row("os", "os", "dup2", "_os:dup2"),
+    Row("os", "os", "set_blocking", "_os:set_blocking"),
     Row("os", "os", "read", "_os:read"),
     Row("os", "os", "write", "_os:write"),
     Row("os", "os", "readv", "_os:readv"),

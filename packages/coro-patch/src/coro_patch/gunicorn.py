@@ -36,7 +36,6 @@ from gunicorn.workers.base_async import AsyncWorker
 import coro
 from coro.errors import Interrupted
 from coro.interface import READ, scheduler
-from coro_patch._connection import Connection
 from coro_patch._installing._install import get_original, install
 
 __all__ = ["CoroWorker"]
@@ -176,7 +175,7 @@ class CoroWorker(AsyncWorker):
         self._room.acquire()
         try:
             fd, address = sock._accept()  # type: ignore[attr-defined]
-            client = Connection(sock.family, sock.type, sock.proto, fd)
+            client = socket.socket(sock.family, sock.type, sock.proto, fd)
         except BaseException:
             self._room.release()
             raise
@@ -259,7 +258,7 @@ class CoroWorker(AsyncWorker):
 
     def _end_requests(self, client: socket.socket, serving: coro.coro) -> None:
         """Close a connection that waits for a request, which may be the caller's own."""
-        if isinstance(client, Connection):
+        if self._tls is None:
             # What has been received is still read and answered; after that comes the end.
             with contextlib.suppress(OSError):
                 client.shutdown(socket.SHUT_RD)

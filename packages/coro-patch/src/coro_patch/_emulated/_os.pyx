@@ -10,6 +10,7 @@ cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 
 from coro.interface.capi cimport CORO_FOREVER, CORO_READ, CORO_WRITE, CoroCAPI, Coro_Import
+from coro_patch._emulated._socket_owner cimport disown_file
 from coro_patch._foundation._descriptor cimport may_wait, read_bytes, write_from
 from coro_patch._foundation._identity cimport in_coroutine
 
@@ -34,6 +35,8 @@ cdef enum:
 cdef const CoroCAPI *core = Coro_Import(CORO_DISTRIBUTION)
 
 cdef object original_close = os.close
+cdef object original_dup2 = os.dup2
+cdef object original_set_blocking = os.set_blocking
 cdef object original_read = os.read
 cdef object original_write = os.write
 cdef object original_readv = os.readv
@@ -131,6 +134,23 @@ def close(fd):
     if type(fd) is int and 0 <= fd <= LARGEST_NUMBER and in_coroutine():
         core.close_fd(fd)
     original_close(fd)
+
+
+@cython.binding(False)
+def dup2(fd, fd2, inheritable=True):
+    """Make a number another one's file: see `os.dup2`. Who waits on the file that had the number
+    before gets `coro.ClosedError`, as when it is closed."""
+    number = original_dup2(fd, fd2, inheritable)
+    if fd != fd2 and in_coroutine():
+        core.open_fd(number)
+    return number
+
+
+@cython.binding(False)
+def set_blocking(fd, blocking, /):
+    """Set the mode of a descriptor: see `os.set_blocking`. The socket that has it looks again."""
+    disown_file(fd)
+    original_set_blocking(fd, blocking)
 
 
 @cython.binding(False)

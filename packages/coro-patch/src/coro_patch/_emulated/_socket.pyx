@@ -15,20 +15,25 @@ and try again, until one deadline for all tries.
 - accept(2) and connect(2) know no flag for one call. A listening descriptor is set
   O_NONBLOCK and stays so; setting it to and fro would race with other processes that share
   it. A connecting one is so only during the call.
-- The poller is not told when a descriptor begins its life (CORO_ANNOUNCED): a socket may be
-  collected, or closed by its number, without any method being called. So each wait makes
-  the kernel look anew, which costs a system call and is always right.
+- The first wait of a socket for reading makes the kernel look anew, and looks at the mode and
+  at the limits that the program has set. The next ones go by what is known since
+  (`_socket_owner`): where less has come than was asked for, nothing more is there yet, and
+  the next `recv` waits for news before it tries. Each wait for writing looks anew.
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.object cimport PyObject_TypeCheck, PyTypeObject
 from cpython.ref cimport Py_DECREF, PyObject
 from libc.errno cimport (
     EAGAIN, EALREADY, EBADF, EINPROGRESS, EINTR, EISCONN, errno,
 )
 from libc.stdint cimport int64_t
 
-from coro.interface.capi cimport CORO_FOREVER, CORO_READ, CORO_SCRATCH_SIZE, CORO_WRITE, CoroCAPI, Coro_Import
+from coro.interface.capi cimport (
+    CORO_ANNOUNCED, CORO_FOREVER, CORO_READ, CORO_SCRATCH_SIZE, CORO_TRIED, CORO_WRITE, CoroCAPI, Coro_Import,
+)
+from coro_patch._emulated._socket_owner cimport Owned, disown, disown_all, own, owned
 from coro_patch._foundation._identity cimport in_coroutine
 from coro_patch._foundation._waiting cimport deadline_in, park, wait_fd
 
@@ -47,7 +52,7 @@ cdef extern from "_platform.h":
     ctypedef struct CoroPySocket:
         int fd, family, type, protocol
         int64_t timeout
-    const int AF_UNIX, SOCK_STREAM, SO_RCVTIMEO, SO_SNDTIMEO
+    const int AF_INET, AF_INET6, AF_UNIX, IPPROTO_TCP, SOCK_STREAM, SO_RCVTIMEO, SO_SNDTIMEO
     const int MSG_DONTWAIT, MSG_ERRQUEUE, MSG_PEEK, MSG_WAITALL
     int CORO_KIND_OF_SOCKET(int type)
     int coro_is_nonblocking(int fd)
@@ -94,6 +99,7 @@ cdef object original_connect = c_socket.connect
 cdef object original_connect_ex = c_socket.connect_ex
 cdef object original_gettimeout = c_socket.gettimeout
 cdef object original_settimeout = c_socket.settimeout
+cdef object original_setsockopt = c_socket.setsockopt
 cdef object original_detach = Socket.detach
 cdef object original_sendfile = Socket._sendfile_use_sendfile
 
@@ -127,7 +133,7 @@ cdef bint known = layout_is_known()
 
 cdef inline CoroPySocket *inside(self) except NULL:
     """The C side of a socket; TypeError for anything else."""
-    if not isinstance(self, c_socket):
+    if type(self) is not Socket and not PyObject_TypeCheck(self, <PyTypeObject *> c_socket):
         raise TypeError(f"a socket is needed, not {type(self).__name__}")
     return <CoroPySocket *> <PyObject *> self
 
@@ -135,6 +141,12 @@ cdef inline CoroPySocket *inside(self) except NULL:
 cdef int fd_of(self) except -2:
     cdef CoroPySocket *fields = inside(self)
     return fields.fd if known else c_socket.fileno(self)
+
+
+cdef int open_fd_of(self) except -1:
+    """The descriptor; EBADF if the socket is closed."""
+    cdef int fd = fd_of(self)
+    return fd if fd >= 0 else coro_raise_error(EBADF)
 
 
 cdef int64_t timeout_of(self) except -2:
@@ -152,6 +164,15 @@ cdef int family_of(self) except -1:
 
 cdef int kind_of(self) except -1:
     return CORO_KIND_OF_SOCKET(inside(self).type if known else c_socket.type.__get__(self))
+
+
+cdef bint gives_all(self) except -1:
+    """Whether a read that gives less than was asked for has emptied it. So it is with TCP; others
+    keep apart what was sent apart."""
+    cdef CoroPySocket *fields = inside(self)
+    return (known and (fields.family == AF_INET or fields.family == AF_INET6)
+            and CORO_KIND_OF_SOCKET(fields.type) == SOCK_STREAM
+            and (fields.protocol == 0 or fields.protocol == IPPROTO_TCP))
 
 
 cdef int64_t take_timeout(self) except -2:
@@ -211,41 +232,73 @@ cdef int begin(Patience *patience, int64_t timeout) except -1:
 cdef int not_now(self, int error, int events, int flags, Patience *patience) except -1:
     """A try has failed with `error`: wait if it only has to be tried again, else raise."""
     cdef int fd
+    cdef Owned *owner
     if error == EINTR:
         PyErr_CheckSignals()
         return 0
     if error != EAGAIN:
         coro_raise_error(error)
-    fd = fd_of(self)
-    if fd < 0:
-        coro_raise_error(EBADF)
+    if patience.tries >= TRIES_BEFORE_BACKOFF:
+        back_off(patience)
+        return wait_anew(self, events, patience)
+    fd = open_fd_of(self)
+    owner = owned(self, fd) if events == CORO_READ else NULL
     if patience.tries == 0:
         if patience.timeout >= 0:
             patience.deadline = deadline_in(patience.timeout)
         else:
-            limit_blocking(fd, events, flags, patience)
+            limit_blocking(fd, events, flags, owner, patience)
+    if owner == NULL:
+        return wait_anew(self, events, patience)
+    owner.is_drained = False
+    return wait(fd, events | CORO_ANNOUNCED | CORO_TRIED, patience)
+
+
+cdef int wait_anew(self, int events, Patience *patience) except -1:
+    """Wait, whoever has waited on this descriptor before."""
+    cdef int fd = open_fd_of(self)
+    if events == CORO_READ and not patience.own_limit and isinstance(self, Socket):
+        own(self, fd, gives_all(self), patience.timeout < 0 and patience.tries == 0)
+    return wait(fd, events, patience)
+
+
+cdef int wait_for_news(self, Patience *patience) except -1:
+    """Before the first try: wait if it would be in vain."""
+    cdef int fd = fd_of(self)
+    cdef Owned *owner = owned(self, fd)
+    if owner == NULL or not owner.is_drained or patience.timeout < 0 and not owner.is_unlimited:
+        return 0
+    if patience.timeout >= 0:
+        patience.deadline = deadline_in(patience.timeout)
+    owner.is_drained = False
+    return wait(fd, CORO_READ | CORO_ANNOUNCED, patience)
+
+
+cdef int wait(int fd, int how, Patience *patience) except -1:
     patience.tries += 1
-    if patience.tries > TRIES_BEFORE_BACKOFF:
-        back_off(patience)
-    if not wait_fd(fd, events, patience.deadline):
+    if not wait_fd(fd, how, patience.deadline):
         if patience.own_limit:
             coro_raise_error(EAGAIN)
         raise TimeoutError("timed out")
     return 0
 
 
-cdef int limit_blocking(int fd, int events, int flags, Patience *patience) except -1:
+cdef int limit_blocking(int fd, int events, int flags, Owned *owner, Patience *patience) except -1:
     """What plain Python would do on a socket without a timeout, which asks the kernel to
     wait: that has rules of its own."""
     cdef int64_t limit
     if flags & (MSG_DONTWAIT | MSG_ERRQUEUE):
         coro_raise_error(EAGAIN)
+    if owner != NULL and owner.is_unlimited:
+        return 0
     if coro_is_nonblocking(fd) == 1 and fd not in set_nonblocking_here:
         coro_raise_error(EAGAIN)
     limit = coro_socket_limit(fd, SO_RCVTIMEO if events == CORO_READ else SO_SNDTIMEO)
     if limit > 0:
         patience.own_limit = True
         patience.deadline = deadline_in(limit)
+    if owner != NULL:
+        owner.is_unlimited = limit <= 0
     return 0
 
 
@@ -283,6 +336,9 @@ cdef ssize_t receive(self, char *buffer, Py_ssize_t size, int flags, Patience *p
     cdef ssize_t n, have = 0
     cdef bint fill = (flags & MSG_WAITALL and patience.timeout < 0
                       and not flags & (MSG_PEEK | MSG_DONTWAIT))
+    cdef Owned *owner
+    if not flags:
+        wait_for_news(self, patience)
     while True:
         n = c_recv(fd_of(self), buffer + have, size - have, flags | MSG_DONTWAIT)
         if n < 0:
@@ -290,6 +346,10 @@ cdef ssize_t receive(self, char *buffer, Py_ssize_t size, int flags, Patience *p
                 return have  # the error comes again with the next call
             not_now(self, errno, CORO_READ, flags, patience)
             continue
+        if not flags:
+            owner = owned(self, fd_of(self))
+            if owner != NULL:
+                owner.is_drained = owner.gives_all and 0 < n < size
         have += n
         if not fill or n == 0 or have == size or kind_of(self) != SOCK_STREAM:
             return have
@@ -512,6 +572,7 @@ cdef int give_mode_back(self) except -1:
 
 def give_modes_back():
     """Make all of them blocking again, so that the originals wait as they did."""
+    disown_all()  # what the originals do is not seen here
     if set_nonblocking_here:
         for each in gc.get_objects():
             if issubclass(type(each), c_socket):
@@ -608,6 +669,23 @@ def connect_ex(self, address, /):
         return connect_to(self, address)
     except TimeoutError:
         return EAGAIN
+
+
+def settimeout(self, value, /):
+    """Set the timeout: see `socket.socket.settimeout`. The kernel, which the original tells of the
+    mode each time, is not told again what it is known to do."""
+    cdef Owned *owner
+    if value is None and timeout_of(self) < 0:
+        owner = owned(self, fd_of(self))
+        if owner != NULL and owner.is_unlimited:
+            return
+    original_settimeout(self, value)
+
+
+def setsockopt(self, *args):
+    """Set an option: see `socket.socket.setsockopt`. Some change how a socket waits."""
+    disown(fd_of(self))
+    return original_setsockopt(self, *args)
 
 
 # --- the end ------------------------------------------------------------------------
