@@ -23,6 +23,8 @@ from coro_bench.measuring import COUNTED
 from coro_bench.peers import BY_NAME, CORO, Peer
 from coro_bench.programs import CannotMeasureError, compiler
 
+EMULATED = BY_NAME["coro_patch"]
+
 KEPT = Path(__file__).resolve().parent.parent / "guard.json"
 
 #: How much more is no reason to worry: in how many messages a poll finds, luck has a part.
@@ -30,13 +32,14 @@ TOLERANCE = {"instructions": 0.03, "system calls": 0.03}
 
 WORKLOAD_COUNT = 3000
 
-#: Servers: what the load generator does, with how many connections of what size. Connections come one at a
-#: time: of more, how many an `accept_many` finds depends on how busy the machine is, and so what each costs.
-SERVERS: dict[str, tuple[str, str, tuple[int, ...]]] = {
-    "echo of 64 bytes, 1 connection": ("echo", "echo", (1, 64)),
-    "echo of 64 bytes, 100 connections": ("echo", "echo", (100, 64)),
-    "connection accepted and closed": ("churn", "churn", (1,)),
-    "datagram": ("udp", "udp", (100, 64)),
+#: Servers: whose, which, what the load generator does, with how many connections of what size. Connections come
+#: one at a time: of more, how many an `accept_many` finds depends on how busy the machine is, and so what each costs.
+SERVERS: dict[str, tuple[Peer, str, str, tuple[int, ...]]] = {
+    "echo of 64 bytes, 1 connection": (CORO, "echo", "echo", (1, 64)),
+    "echo of 64 bytes, 100 connections": (CORO, "echo", "echo", (100, 64)),
+    "emulated echo, 100 connections": (EMULATED, "echo", "echo", (100, 64)),
+    "connection accepted and closed": (CORO, "churn", "churn", (1,)),
+    "datagram": (CORO, "udp", "udp", (100, 64)),
 }
 SERVER_COUNT = 4000
 
@@ -109,8 +112,7 @@ def build_name() -> str:
 
 def instructions() -> Counts:
     counted = counting.instructions_of_workloads(CORO, COUNTED, WORKLOAD_COUNT)
-    emulated = BY_NAME["coro_patch"]
-    counted["emulated lock"] = counting.instructions_of_workloads(emulated, ["lock"], WORKLOAD_COUNT)["lock"]
+    counted["emulated lock"] = counting.instructions_of_workloads(EMULATED, ["lock"], WORKLOAD_COUNT)["lock"]
     return counted | _of_servers(counting.instructions_of_server)
 
 
@@ -125,5 +127,4 @@ def system_calls() -> Counts:
 
 
 def _of_servers(count: Callable[..., float]) -> Counts:
-    """Not of an emulated one: it tries before it waits, so what it does depends on how fast its client is."""
-    return {name: count(CORO, *what, SERVER_COUNT) for name, what in SERVERS.items()}
+    return {name: count(*what, SERVER_COUNT) for name, what in SERVERS.items()}

@@ -112,7 +112,7 @@ def close_number(here: socket.socket) -> None:
 
 
 def close_file(here: socket.socket) -> None:
-    open(here.fileno(), "rb", buffering=0).close()  # noqa: SIM115
+    open(here.fileno(), "rb", buffering=0).close()
 
 
 @pytest.mark.parametrize("end", [close, close_number, close_file])
