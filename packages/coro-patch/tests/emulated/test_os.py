@@ -144,6 +144,48 @@ class TestWriting:
             os.write(pipe[1], b"x")
 
 
+class TestNumbers:
+    def test_an_exchanged_file(self, both: str, pipe: tuple[int, int]) -> None:
+        number = os.dup(pipe[0])
+        try:
+            assert os.dup2(pipe[1], number, inheritable=False) == number
+            assert not os.get_inheritable(number)
+            assert os.dup2(pipe[1], fd2=number) == number
+            assert os.get_inheritable(number)
+            assert os.write(number, b"through the other") == 17
+            assert os.read(pipe[0], 100) == b"through the other"
+        finally:
+            os.close(number)
+
+    def test_what_cannot_be_exchanged(self, both: str, pipe: tuple[int, int]) -> None:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.dup2(1 << 20, pipe[0])
+        with pytest.raises(TypeError):
+            os.dup2(pipe[0])  # type: ignore[call-arg]
+        assert os.write(pipe[1], b"as before") == 9
+        assert os.read(pipe[0], 100) == b"as before"
+
+    def test_who_waits_for_the_file_that_was_there_is_told(self, emulated: None, pipe: tuple[int, int]) -> None:
+        number = os.dup(pipe[0])
+        reader = coro.spawn(os.read, number, 100)
+        while reader.waiting is None:
+            coro.yield_slice()
+        os.dup2(pipe[0], number)
+        reader.join()
+        with pytest.raises(coro.ClosedError, match="was closed"):
+            reader.result()
+        os.close(number)
+
+    def test_a_mode(self, both: str, pipe: tuple[int, int]) -> None:
+        for blocking in (True, False, True):
+            os.set_blocking(pipe[0], blocking)
+            assert os.get_blocking(pipe[0]) == blocking
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.set_blocking(-1, False)
+        with pytest.raises(TypeError):
+            os.set_blocking(fd=pipe[0], blocking=False)  # type: ignore[call-arg]
+
+
 class TestFiles:
     """`io`: file objects of pipes."""
 

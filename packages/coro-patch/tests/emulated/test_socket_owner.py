@@ -314,15 +314,6 @@ def test_a_mode_that_is_set_by_number_is_kept(pair: Pair, set_nonblocking: Calla
     get_to_know(here, there)
 
 
-def test_what_is_no_descriptor_is_told_as_ever(both: str) -> None:
-    with pytest.raises(TypeError, match="fileno"):
-        fcntl.fcntl("x", fcntl.F_GETFL)  # type: ignore[call-overload]
-    with pytest.raises(ValueError, match="negative"):
-        fcntl.ioctl(-1, termios.FIONBIO)
-    with pytest.raises(OSError, match="Bad file descriptor"):
-        os.set_blocking(-1, False)
-
-
 def test_an_interrupted_wait_loses_nothing(pair: Pair) -> None:
     here, there = pair
     get_to_know(here, there)
