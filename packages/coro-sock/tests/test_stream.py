@@ -387,6 +387,44 @@ def test_urgent_data_does_not_hide_what_follows(tcp: tuple[sock, sock]) -> None:
     assert received == b"arest"
 
 
+def receive_urgent(server: sock) -> bytes:
+    return server.recv(1, socket.MSG_OOB)
+
+
+def receive_urgent_from(server: sock) -> bytes:
+    data, _ = server.recvfrom(1, socket.MSG_OOB)
+    return data
+
+
+@pytest.mark.parametrize("receive", [receive_urgent, receive_urgent_from])
+def test_urgent_data_that_was_taken_first_does_not_hide_what_follows(
+    tcp: tuple[sock, sock], receive: Callable[[sock], bytes]
+) -> None:
+    """A read still stops where it stood, and the kernel does not tell of it any more."""
+    client, server = tcp
+    for _ in range(2):
+        reading = coro.spawn(server.recv, 100)
+        until_blocked(reading)
+        client.send(b"first")
+        assert join(reading) == [b"first"]
+        client.send(b"before")
+        client.send(b"!", socket.MSG_OOB)
+        client.send(b"after")
+        assert receive(server) == b"!"
+        assert [coro.with_timeout(10, server.recv, 100) for _ in range(2)] == [b"before", b"after"]
+
+
+def test_what_is_less_than_the_poller_tells_of_is_received(tcp: tuple[sock, sock]) -> None:
+    client, server = tcp
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 10)
+    reading = coro.spawn(server.recv, 100)
+    until_blocked(reading)
+    client.send(b"twelve bytes")
+    assert join(reading) == [b"twelve bytes"]
+    client.send(b"short")
+    assert coro.with_timeout(10, server.recv, 3) == b"sho"
+
+
 # -- large and small receives
 
 

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <semaphore.h>
@@ -130,6 +131,24 @@ coro_socket_limit(int fd, int option)
     if (getsockopt(fd, SOL_SOCKET, option, &limit, &size) < 0 || size != sizeof(limit))
         return 0;
     return limit.tv_sec * INT64_C(1000000000) + limit.tv_usec * INT64_C(1000);
+}
+
+/* Whether a read(2) that gives less than was asked for has taken all there was. So it is with TCP,
+ * if nothing unusual was asked of it: a layer above it (TCP_ULP) has records, and below SO_RCVLOWAT
+ * the poller tells of nothing. */
+static inline int
+coro_empties_by_short_read(int fd)
+{
+#if defined(__linux__)
+    int protocol = 0, least = 0;
+    char layer[16];
+    socklen_t protocol_size = sizeof(protocol), least_size = sizeof(least), layer_size = sizeof(layer);
+    return getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &protocol_size) == 0 && protocol == IPPROTO_TCP
+        && getsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &least, &least_size) == 0 && least <= 1
+        && (getsockopt(fd, IPPROTO_TCP, TCP_ULP, layer, &layer_size) < 0 || layer_size == 0);
+#else
+    return 0;
+#endif
 }
 
 /* The error of the last connect(2), or of asking for it. */

@@ -58,16 +58,19 @@ TABLE: tuple[Row, ...] = (
     Row("socket", "socket", "socket.connect", "_socket:connect"),
     Row("socket", "socket", "socket.connect_ex", "_socket:connect_ex"),
     Row("socket", "socket", "socket.settimeout", "_socket:settimeout"),
+    Row("socket", "socket", "socket.setblocking", "_socket:setblocking"),
     Row("socket", "socket", "socket.setsockopt", "_socket:setsockopt"),
     Row("socket", "socket", "socket._real_close", "_socket:_real_close"),
     Row("socket", "socket", "socket.detach", "_socket:detach"),
     Row("socket", "socket", "socket._sendfile_use_sendfile", "_socket:_sendfile_use_sendfile"),
+    Row("socket", "_socket", "close", "_os:close_socket"),
     Row("socket", "_socket", "getaddrinfo", "_socket_names:getaddrinfo"),
     Row("socket", "_socket", "getnameinfo", "_socket_names:getnameinfo"),
     Row("socket", "_socket", "gethostbyname", "_socket_names:gethostbyname"),
     Row("socket", "_socket", "gethostbyname_ex", "_socket_names:gethostbyname_ex"),
     Row("socket", "_socket", "gethostbyaddr", "_socket_names:gethostbyaddr"),
-    # The mode of a socket may be set by these.
+    # The mode of a socket may be set by these, too.
+    Row("socket", "os", "set_blocking", "_fcntl:set_blocking"),
     Row("socket", "fcntl", "fcntl", "_fcntl:fcntl", late=True),
     Row("socket", "fcntl", "ioctl", "_fcntl:ioctl", late=True),
     # ssl: `SSLSocket` is built on its TLS object, but all of a `sendall` is one write.
@@ -81,7 +84,7 @@ TABLE: tuple[Row, ...] = (
     # os: what waits for other processes.
     Row("os", "os", "close", "_os:close"),
     Row("os", "os", "dup2", "_os:dup2"),
-    Row("os", "os", "set_blocking", "_os:set_blocking"),
+    Row("os", "os", "closerange", "_os:closerange"),
     Row("os", "os", "read", "_os:read"),
     Row("os", "os", "write", "_os:write"),
     Row("os", "os", "readv", "_os:readv"),

@@ -1,4 +1,4 @@
-"""`fcntl` and `ioctl` do what they did; that a socket looks again stands in test_socket_owner."""
+"""`fcntl`, `ioctl` and `os.set_blocking` do what they did; that a socket looks again stands in test_socket_owner."""
 
 import array
 import fcntl
@@ -68,12 +68,25 @@ def test_what_cannot_be_done(pair: tuple[socket.socket, socket.socket]) -> None:
         fcntl.fcntl()  # type: ignore[call-overload]
 
 
-def test_an_object_is_asked_for_its_descriptor_again(both: str) -> None:
-    """One whose `fileno` raises is complained of as ever."""
+def test_an_object_is_asked_for_its_descriptor_once(both: str) -> None:
+    asked = []
 
     class Broken:
         def fileno(self) -> int:
+            asked.append(self)
             raise RuntimeError("no descriptor today")
 
     with pytest.raises(RuntimeError, match="today"):
         fcntl.fcntl(Broken(), fcntl.F_GETFL)
+    assert len(asked) == 1
+
+
+def test_a_mode(pair: tuple[socket.socket, socket.socket]) -> None:
+    number = pair[0].fileno()
+    for blocking in (True, False, True):
+        os.set_blocking(number, blocking)
+        assert os.get_blocking(number) == blocking
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.set_blocking(-1, False)
+    with pytest.raises(TypeError):
+        os.set_blocking(fd=number, blocking=False)  # type: ignore[call-arg]

@@ -176,14 +176,15 @@ class TestNumbers:
             reader.result()
         os.close(number)
 
-    def test_a_mode(self, both: str, pipe: tuple[int, int]) -> None:
-        for blocking in (True, False, True):
-            os.set_blocking(pipe[0], blocking)
-            assert os.get_blocking(pipe[0]) == blocking
-        with pytest.raises(OSError, match="Bad file descriptor"):
-            os.set_blocking(-1, False)
-        with pytest.raises(TypeError):
-            os.set_blocking(fd=pipe[0], blocking=False)  # type: ignore[call-arg]
+    def test_several_are_closed_at_once(self, both: str, pipe: tuple[int, int]) -> None:
+        numbers = [os.dup(pipe[0]) for _ in range(3)]
+        for wrong in (1.5, "x", None):
+            with pytest.raises(TypeError):
+                os.closerange(numbers[0], wrong)  # type: ignore[arg-type]
+        for number in numbers:
+            os.closerange(number, number + 1)
+            with pytest.raises(OSError, match="Bad file descriptor"):
+                os.fstat(number)
 
 
 class TestFiles:

@@ -8,7 +8,6 @@ import signal
 import socket
 import struct
 import termios
-import threading
 import warnings
 from collections.abc import Callable, Iterator
 
@@ -27,6 +26,10 @@ def tcp_pair() -> Pair:
         here, _ = listener.accept()
     return here, there
 
+
+original_dup2: Callable[[int, int], int] = os.dup2
+real_thread = coro.get_original("_thread", "start_new_thread")
+real_lock = coro.get_original("_thread", "allocate_lock")
 
 KINDS = {"tcp": tcp_pair, "unix": socket.socketpair}
 
@@ -56,7 +59,7 @@ def result_of(receiver: coro.coro) -> bytes:
 
 
 def get_to_know(here: socket.socket, there: socket.socket) -> None:
-    """Have it waited once, and empty: from now on it waits before it tries."""
+    """Have it waited once: from now on it goes by what the poller was told."""
     receiver = receiving(here)
     there.send(b"first")
     assert result_of(receiver) == b"first"
@@ -135,25 +138,107 @@ def test_closing_wakes_who_waits(pair: Pair, end: Callable[[socket.socket], None
     here.detach()
 
 
-def test_an_exchanged_file_wakes_who_waits_and_is_read_from_then_on(pair: Pair) -> None:
-    here, there = pair
-    get_to_know(here, there)
+def exchange_by_dup2(number: int, new: int) -> None:
+    assert os.dup2(new, number) == number
 
-    def receive() -> int | None:
-        with pytest.raises(coro.ClosedError) as caught:
-            here.recv(100)
-        return caught.value.errno
 
-    receiver = coro.spawn(receive)
-    wait_until_waiting(receiver)
-    ours, theirs = tcp_pair()
-    with ours, theirs:
-        assert os.dup2(ours.fileno(), here.fileno()) == here.fileno()
-        receiver.join(10)
-        assert receiver.result() == errno.EBADF
-        again = receiving(here)
-        theirs.send(b"for the new file")
-        assert result_of(again) == b"for the new file"
+def exchange_by_close(number: int, new: int) -> None:
+    os.close(number)
+    original_dup2(new, number)
+
+
+def exchange_by_sockets_close(number: int, new: int) -> None:
+    socket.close(number)
+    original_dup2(new, number)
+
+
+def exchange_by_closerange(number: int, new: int) -> None:
+    os.closerange(number, number + 1)
+    original_dup2(new, number)
+
+
+def exchange_by_file(number: int, new: int) -> None:
+    open(number, "rb", buffering=0).close()
+    original_dup2(new, number)
+
+
+def exchange_in_another_thread(number: int, new: int) -> None:
+    """One that has no scheduler."""
+    in_real_thread(lambda: exchange_by_dup2(number, new))
+
+
+def exchange_in_another_thread_by_close(number: int, new: int) -> None:
+    in_real_thread(lambda: exchange_by_close(number, new))
+
+
+def in_real_thread(function: Callable[[], object]) -> None:
+    ended = real_lock()
+    ended.acquire()
+
+    def run() -> None:
+        try:
+            function()
+        finally:
+            ended.release()
+
+    real_thread(run, ())
+    ended.acquire()
+
+
+EXCHANGES = [
+    exchange_by_dup2,
+    exchange_by_close,
+    exchange_by_sockets_close,
+    exchange_by_closerange,
+    exchange_by_file,
+    exchange_in_another_thread,
+    exchange_in_another_thread_by_close,
+]
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES)
+class TestExchangedFile:
+    """A living socket's number is made that of another file."""
+
+    def test_who_waits_is_told_and_reads_the_new_one_then(
+        self, pair: Pair, exchange: Callable[[int, int], None]
+    ) -> None:
+        here, there = pair
+        get_to_know(here, there)
+
+        def receive() -> int | None:
+            with pytest.raises(coro.ClosedError) as caught:
+                here.recv(100)
+            return caught.value.errno
+
+        receiver = coro.spawn(receive)
+        wait_until_waiting(receiver)
+        ours, theirs = tcp_pair()
+        with ours, theirs:
+            exchange(here.fileno(), ours.fileno())
+            receiver.join(10)
+            assert receiver.result() == errno.EBADF
+            get_to_know(here, theirs)
+
+    def test_who_waits_later_reads_the_new_one(self, pair: Pair, exchange: Callable[[int, int], None]) -> None:
+        here, there = pair
+        get_to_know(here, there)
+        ours, theirs = tcp_pair()
+        with ours, theirs:
+            exchange(here.fileno(), ours.fileno())
+            for _ in range(2):
+                get_to_know(here, theirs)
+
+    def test_the_mode_is_that_of_the_new_one(self, pair: Pair, exchange: Callable[[int, int], None]) -> None:
+        here, there = pair
+        get_to_know(here, there)
+        ours, theirs = tcp_pair()
+        with ours, theirs:
+            limit = (0).to_bytes(8, "little") + (1000).to_bytes(8, "little")
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+            exchange(here.fileno(), ours.fileno())
+            with pytest.raises(BlockingIOError):
+                here.recv(100)
 
 
 def test_a_file_that_is_exchanged_for_itself_stays(pair: Pair) -> None:
@@ -302,7 +387,12 @@ def by_ioctl(here: socket.socket) -> None:
     fcntl.ioctl(here.fileno(), termios.FIONBIO, struct.pack("i", 1))
 
 
-@pytest.mark.parametrize("set_nonblocking", [by_set_blocking, by_fcntl, by_ioctl])
+def by_a_copy(here: socket.socket) -> None:
+    with here.dup() as copy:
+        copy.setblocking(False)
+
+
+@pytest.mark.parametrize("set_nonblocking", [by_set_blocking, by_fcntl, by_ioctl, by_a_copy])
 def test_a_mode_that_is_set_by_number_is_kept(pair: Pair, set_nonblocking: Callable[[socket.socket], None]) -> None:
     here, there = pair
     get_to_know(here, there)
@@ -347,18 +437,62 @@ def test_flags_and_sizes_are_those_of_any_socket(pair: Pair) -> None:
         here.recv(-1)
 
 
-def test_urgent_data_parts_what_is_read(emulated: None) -> None:
-    """A read stops at the mark, so that one of less than was asked for has not emptied the socket."""
+@pytest.mark.parametrize("urgent_first", [False, True])
+def test_urgent_data_parts_what_is_read(emulated: None, urgent_first: bool) -> None:
     here, there = tcp_pair()
     with here, there:
         get_to_know(here, there)
         there.send(b"before")
         there.send(b"!", socket.MSG_OOB)
         there.send(b"after")
-        got = b""
-        while len(got) < 11:
-            got += here.recv(100)
-        assert got == b"beforeafter"
+        if urgent_first:
+            assert here.recv(1, socket.MSG_OOB) == b"!"
+        assert [here.recv(100), here.recv(100)] == [b"before", b"after"]
+
+
+def test_what_is_less_than_the_poller_tells_of_is_read(emulated: None) -> None:
+    here, there = tcp_pair()
+    with here, there:
+        here.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 10)
+        receiver = receiving(here)
+        there.send(b"twelve bytes")
+        assert result_of(receiver) == b"twelve bytes"
+        there.send(b"short")
+        assert here.recv(3) == b"sho"
+
+
+def test_nothing_is_received_at_once(both: str) -> None:
+    here, there = tcp_pair()
+    with here, there:
+        assert here.recv(0) == b""
+        assert here.recv_into(bytearray()) == 0
+        there.send(b"x")
+        assert here.recv(0, socket.MSG_PEEK) == b""
+        assert here.recv(100) == b"x"
+
+
+def test_an_object_that_takes_a_socket_for_one_of_another_kind(emulated: None) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with ours, theirs, socket.fromfd(ours.fileno(), socket.AF_INET, socket.SOCK_STREAM) as here:
+        get_to_know(here, theirs)
+        theirs.send(b"one")
+        theirs.send(b"two")
+        assert [here.recv(100), here.recv(100)] == [b"one", b"two"]
+
+
+def test_an_object_that_is_made_anew(emulated: None) -> None:
+    here, there = tcp_pair()
+    get_to_know(here, there)
+    here.close()
+    there.close()
+    with here, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as there:
+        here.__init__(socket.AF_INET, socket.SOCK_DGRAM)  # type: ignore[misc]
+        here.bind(("127.0.0.1", 0))
+        there.connect(here.getsockname())
+        get_to_know(here, there)
+        there.send(b"one")
+        there.send(b"two")
+        assert [here.recv(100), here.recv(100)] == [b"one", b"two"]
 
 
 def test_datagrams_stay_apart(emulated: None) -> None:
@@ -373,21 +507,10 @@ def test_datagrams_stay_apart(emulated: None) -> None:
 def test_in_several_real_threads(emulated: None) -> None:
     """Each thread has a poller of its own, which knows nothing of what the others were told."""
     here, there = tcp_pair()
-    real_thread = coro.get_original("_thread", "start_new_thread")
     with here, there:
         for _ in range(2):
             get_to_know(here, there)
-            ended = coro.get_original("_thread", "allocate_lock")()
-            ended.acquire()
-
-            def elsewhere(ended: threading.Lock = ended) -> None:
-                try:
-                    get_to_know(here, there)
-                finally:
-                    ended.release()
-
-            real_thread(elsewhere, ())
-            ended.acquire()
+            in_real_thread(lambda: get_to_know(here, there))
         get_to_know(here, there)
 
 

@@ -50,7 +50,7 @@ from coro.interface.capi cimport (
 )
 from coro_sock._errors cimport raise_errno, raise_error
 from coro_sock._platform cimport (
-    AF_INET, AF_INET6, IPPROTO_TCP, MSG_DONTWAIT, MSG_ERRQUEUE, SOCK_STREAM, c_close, coro_tell_what_is_left,
+    AF_INET, AF_INET6, IPPROTO_TCP, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB, SOCK_STREAM, c_close, coro_tell_what_is_left,
 )
 
 import os
@@ -193,6 +193,9 @@ cdef class Descriptor:
         core.selfish_act()
         if flags & MSG_ERRQUEUE:
             return 0  # a queue of its own, which is none of those who wait for data
+        if flags & MSG_OOB and events == CORO_READ:
+            # Once the urgent byte is taken the kernel tells of it no more, but a read still stops where it stood.
+            self.empties_by_short_read = self.drained = False
         if (self.taken | self.awaited) & events:
             self.take_turn(attempt)
         return self.wait_if_drained(attempt) if self.drained and flags == 0 else 0

@@ -20,9 +20,9 @@ from coro_sock._addresses cimport NEEDS_RESOLVING, Address, parse
 from coro_sock._descriptor cimport TELLS_NOTHING, Descriptor, live_descriptors
 from coro_sock._errors cimport raise_errno, raise_error
 from coro_sock._platform cimport (
-    CORO_TCP_INQ, CORO_TYPE_FLAGS, IPPROTO_TCP, SO_REUSEADDR, SOL_SOCKET, TCP_ULP, c_getsockopt, c_listen, c_setsockopt,
-    c_shutdown, coro_dup, coro_fd_setup, coro_is_socket, coro_socket, coro_socket_domain,
-    coro_socket_protocol, coro_socket_type, coro_socketpair, socklen_t,
+    CORO_TCP_INQ, CORO_TYPE_FLAGS, IPPROTO_TCP, SO_RCVLOWAT, SO_REUSEADDR, SOL_SOCKET, TCP_ULP, c_getsockopt,
+    c_listen, c_setsockopt, c_shutdown, coro_dup, coro_fd_setup, coro_is_socket, coro_socket,
+    coro_socket_domain, coro_socket_protocol, coro_socket_type, coro_socketpair, socklen_t,
 )
 
 import os
@@ -651,8 +651,9 @@ cdef class sock(Descriptor):
         """
         cdef int number, failed, its_level = c_int("level", level), its_name = c_int("optname", optname)
         cdef Py_buffer view
-        # Options such as a kernel's TLS make a short read mean something else.
-        if its_level == IPPROTO_TCP and its_name == TCP_ULP:
+        # A kernel's TLS makes a short read mean something else; below a limit the poller tells nothing.
+        if (its_level == IPPROTO_TCP and its_name == TCP_ULP or
+                its_level == SOL_SOCKET and its_name == SO_RCVLOWAT):
             self.empties_by_short_read = self.drained = False
         if its_level == IPPROTO_TCP and its_name == CORO_TCP_INQ:
             self.telling = TELLS_NOTHING  # to us

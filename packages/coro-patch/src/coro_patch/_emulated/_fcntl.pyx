@@ -1,28 +1,40 @@
-"""`fcntl`: what changes how a descriptor waits.
+"""`fcntl`: what may change how a descriptor waits.
 
 What belongs here: `fcntl` and `ioctl`, by which a program sets a descriptor O_NONBLOCK (F_SETFL,
-FIONBIO). They do it themselves; the socket that has the descriptor looks at its mode again.
+FIONBIO), and `os.set_blocking`. The originals do all there is to do; sockets look at their modes again.
 """
 
 cimport cython
 
-from coro_patch._emulated._socket_owner cimport disown_file
+from coro_patch._emulated._socket_owner cimport modes_change
 
 import fcntl as fcntl_module
+import os
 
 cdef object original_fcntl = fcntl_module.fcntl
 cdef object original_ioctl = fcntl_module.ioctl
+cdef object original_set_blocking = os.set_blocking
 
 
 @cython.binding(False)
-def fcntl(fd, cmd, arg=0, /):
+def fcntl(*args):
     """Do something with a descriptor: see `fcntl.fcntl`."""
-    disown_file(fd)
-    return original_fcntl(fd, cmd, arg)
+    answer = original_fcntl(*args)
+    modes_change()
+    return answer
 
 
 @cython.binding(False)
-def ioctl(fd, request, arg=0, mutate_flag=True, /):
+def ioctl(*args):
     """Do something with a device: see `fcntl.ioctl`."""
-    disown_file(fd)
-    return original_ioctl(fd, request, arg, mutate_flag)
+    answer = original_ioctl(*args)
+    modes_change()
+    return answer
+
+
+@cython.binding(False)
+def set_blocking(*args):
+    """Set the mode of a descriptor: see `os.set_blocking`."""
+    answer = original_set_blocking(*args)
+    modes_change()
+    return answer

@@ -19,7 +19,7 @@ from cpython.ref cimport PyObject
 
 from coro.interface.capi cimport CORO_FOREVER, CoroCAPI, Coro_Import
 from coro_patch._foundation._descriptor cimport may_wait, read_bytes, read_into, write_from
-from coro_patch._foundation._identity cimport identity, in_coroutine
+from coro_patch._foundation._identity cimport identity
 from coro_patch._foundation._waiting cimport Queue, Waiter, append, free_waiter, new_waiter, park, wake_all
 
 import functools
@@ -29,6 +29,7 @@ cdef extern from *:
     const char *CORO_DISTRIBUTION
 
 cdef extern from "_platform.h":
+    int coro_finalizing()
     bint coro_is_nonblocking(int fd)
 
 cdef enum:
@@ -184,6 +185,6 @@ def write(self, data, /):
 
 def close(self):
     """Close it: see `io.IOBase.close`. Who waits on it gets `coro.ClosedError`."""
-    if isinstance(self, FileIO) and in_coroutine() and not self.closed and self.closefd:
+    if isinstance(self, FileIO) and not coro_finalizing() and not self.closed and self.closefd:
         core.close_fd(original_fileno(self))
     return original_close(self)

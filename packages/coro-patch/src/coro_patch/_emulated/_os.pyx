@@ -10,10 +10,11 @@ cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 
 from coro.interface.capi cimport CORO_FOREVER, CORO_READ, CORO_WRITE, CoroCAPI, Coro_Import
-from coro_patch._emulated._socket_owner cimport disown_file
+from coro_patch._emulated._socket_owner cimport disown
 from coro_patch._foundation._descriptor cimport may_wait, read_bytes, write_from
 from coro_patch._foundation._identity cimport in_coroutine
 
+import _socket
 import os
 
 import coro
@@ -23,6 +24,7 @@ cdef extern from *:
     const char *CORO_DISTRIBUTION
 
 cdef extern from "_platform.h":
+    int coro_finalizing()
     const int CORO_SOCKET
     const int POLLIN
     bint coro_is_nonblocking(int fd)
@@ -36,7 +38,8 @@ cdef const CoroCAPI *core = Coro_Import(CORO_DISTRIBUTION)
 
 cdef object original_close = os.close
 cdef object original_dup2 = os.dup2
-cdef object original_set_blocking = os.set_blocking
+cdef object original_closerange = os.closerange
+cdef object original_close_socket = _socket.close
 cdef object original_read = os.read
 cdef object original_write = os.write
 cdef object original_readv = os.readv
@@ -127,30 +130,47 @@ def writev(fd, buffers, /):
     return n if n >= 0 else original_writev(fd, buffers)
 
 
+cdef int tell_closed(fd) except -1:
+    """The file of this number is closed now: who waits on it, in whatever thread, is told."""
+    if type(fd) is int and 0 <= fd <= LARGEST_NUMBER and not coro_finalizing():
+        disown(fd)
+        core.close_fd(fd)
+    return 0
+
+
 @cython.binding(False)
 def close(fd):
     """Close a descriptor: see `os.close`. Who waits on it gets `coro.ClosedError`, which is an
     OSError with EBADF: its number may soon be another file's."""
-    if type(fd) is int and 0 <= fd <= LARGEST_NUMBER and in_coroutine():
-        core.close_fd(fd)
+    tell_closed(fd)
     original_close(fd)
+
+
+@cython.binding(False)
+def close_socket(fd, /):
+    """Close a descriptor: see `socket.close`. Who waits on it is told, as by `close`."""
+    tell_closed(fd)
+    original_close_socket(fd)
+
+
+@cython.binding(False)
+def closerange(fd_low, fd_high, /):
+    """Close the descriptors from a number on to before another: see `os.closerange`. Who waits on
+    one is told, as by `close`."""
+    if type(fd_low) is int and type(fd_high) is int:
+        for fd in range(max(fd_low, 0), min(fd_high, os.sysconf("SC_OPEN_MAX"))):
+            tell_closed(fd)
+    original_closerange(fd_low, fd_high)
 
 
 @cython.binding(False)
 def dup2(fd, fd2, inheritable=True):
     """Make a number another one's file: see `os.dup2`. Who waits on the file that had the number
-    before gets `coro.ClosedError`, as when it is closed."""
+    before is told, as by `close`."""
     number = original_dup2(fd, fd2, inheritable)
-    if fd != fd2 and in_coroutine():
-        core.open_fd(number)
+    if fd != fd2:
+        tell_closed(number)
     return number
-
-
-@cython.binding(False)
-def set_blocking(fd, blocking, /):
-    """Set the mode of a descriptor: see `os.set_blocking`. The socket that has it looks again."""
-    disown_file(fd)
-    original_set_blocking(fd, blocking)
 
 
 @cython.binding(False)

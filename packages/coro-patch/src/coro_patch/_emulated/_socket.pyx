@@ -15,10 +15,10 @@ and try again, until one deadline for all tries.
 - accept(2) and connect(2) know no flag for one call. A listening descriptor is set
   O_NONBLOCK and stays so; setting it to and fro would race with other processes that share
   it. A connecting one is so only during the call.
-- The first wait of a socket for reading makes the kernel look anew, and looks at the mode and
-  at the limits that the program has set. The next ones go by what is known since
-  (`_socket_owner`): where less has come than was asked for, nothing more is there yet, and
-  the next `recv` waits for news before it tries. Each wait for writing looks anew.
+- The first wait of a socket for reading makes the kernel look anew; the next ones go by what
+  is known since (`_socket_owner`). Where a TCP socket has given less than was asked for,
+  nothing more is there yet, and the next `recv` waits for news before it tries. Each wait for
+  writing looks anew.
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
@@ -33,7 +33,7 @@ from libc.stdint cimport int64_t
 from coro.interface.capi cimport (
     CORO_ANNOUNCED, CORO_FOREVER, CORO_READ, CORO_SCRATCH_SIZE, CORO_TRIED, CORO_WRITE, CoroCAPI, Coro_Import,
 )
-from coro_patch._emulated._socket_owner cimport Owned, disown, disown_all, own, owned
+from coro_patch._emulated._socket_owner cimport Owned, disown, disown_all, modes_change, now, own, owned
 from coro_patch._foundation._identity cimport in_coroutine
 from coro_patch._foundation._waiting cimport deadline_in, park, wait_fd
 
@@ -52,8 +52,8 @@ cdef extern from "_platform.h":
     ctypedef struct CoroPySocket:
         int fd, family, type, protocol
         int64_t timeout
-    const int AF_INET, AF_INET6, AF_UNIX, IPPROTO_TCP, SOCK_STREAM, SO_RCVTIMEO, SO_SNDTIMEO
-    const int MSG_DONTWAIT, MSG_ERRQUEUE, MSG_PEEK, MSG_WAITALL
+    const int AF_UNIX, SOCK_STREAM, SO_RCVTIMEO, SO_SNDTIMEO
+    const int MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB, MSG_PEEK, MSG_WAITALL
     int CORO_KIND_OF_SOCKET(int type)
     int coro_is_nonblocking(int fd)
     int coro_set_nonblocking(int fd, bint on)
@@ -99,6 +99,7 @@ cdef object original_connect = c_socket.connect
 cdef object original_connect_ex = c_socket.connect_ex
 cdef object original_gettimeout = c_socket.gettimeout
 cdef object original_settimeout = c_socket.settimeout
+cdef object original_setblocking = c_socket.setblocking
 cdef object original_setsockopt = c_socket.setsockopt
 cdef object original_detach = Socket.detach
 cdef object original_sendfile = Socket._sendfile_use_sendfile
@@ -164,15 +165,6 @@ cdef int family_of(self) except -1:
 
 cdef int kind_of(self) except -1:
     return CORO_KIND_OF_SOCKET(inside(self).type if known else c_socket.type.__get__(self))
-
-
-cdef bint gives_all(self) except -1:
-    """Whether a read that gives less than was asked for has emptied it. So it is with TCP; others
-    keep apart what was sent apart."""
-    cdef CoroPySocket *fields = inside(self)
-    return (known and (fields.family == AF_INET or fields.family == AF_INET6)
-            and CORO_KIND_OF_SOCKET(fields.type) == SOCK_STREAM
-            and (fields.protocol == 0 or fields.protocol == IPPROTO_TCP))
 
 
 cdef int64_t take_timeout(self) except -2:
@@ -258,7 +250,7 @@ cdef int wait_anew(self, int events, Patience *patience) except -1:
     """Wait, whoever has waited on this descriptor before."""
     cdef int fd = open_fd_of(self)
     if events == CORO_READ and not patience.own_limit and isinstance(self, Socket):
-        own(self, fd, gives_all(self), patience.timeout < 0 and patience.tries == 0)
+        own(self, fd)
     return wait(fd, events, patience)
 
 
@@ -266,7 +258,7 @@ cdef int wait_for_news(self, Patience *patience) except -1:
     """Before the first try: wait if it would be in vain."""
     cdef int fd = fd_of(self)
     cdef Owned *owner = owned(self, fd)
-    if owner == NULL or not owner.is_drained or patience.timeout < 0 and not owner.is_unlimited:
+    if owner == NULL or not owner.is_drained or patience.timeout < 0 and owner.looked != now():
         return 0
     if patience.timeout >= 0:
         patience.deadline = deadline_in(patience.timeout)
@@ -289,7 +281,7 @@ cdef int limit_blocking(int fd, int events, int flags, Owned *owner, Patience *p
     cdef int64_t limit
     if flags & (MSG_DONTWAIT | MSG_ERRQUEUE):
         coro_raise_error(EAGAIN)
-    if owner != NULL and owner.is_unlimited:
+    if owner != NULL and owner.looked == now():
         return 0
     if coro_is_nonblocking(fd) == 1 and fd not in set_nonblocking_here:
         coro_raise_error(EAGAIN)
@@ -297,8 +289,8 @@ cdef int limit_blocking(int fd, int events, int flags, Owned *owner, Patience *p
     if limit > 0:
         patience.own_limit = True
         patience.deadline = deadline_in(limit)
-    if owner != NULL:
-        owner.is_unlimited = limit <= 0
+    elif owner != NULL:
+        owner.looked = now()
     return 0
 
 
@@ -320,12 +312,23 @@ cdef object retry(self, method, tuple args, int flags, tuple rest, dict kwargs, 
     else:
         args = (*args, flags | MSG_DONTWAIT, *rest)
     begin(&patience, timeout_of(self))
+    if flags & MSG_OOB:
+        expect_a_mark(self)
     while True:
         try:
             return call_at_once(self, method, args, kwargs)
         except (BlockingIOError, InterruptedError) as error:
             number = error.errno
         not_now(self, number, events, flags, &patience)
+
+
+cdef int expect_a_mark(self) except -1:
+    """Urgent data is about to be taken. Nothing tells of it then, but a read still stops where it
+    stood."""
+    cdef Owned *owner = owned(self, fd_of(self))
+    if owner != NULL:
+        owner.empties_by_short_read = owner.is_drained = False
+    return 0
 
 
 # --- receiving ----------------------------------------------------------------------
@@ -337,8 +340,12 @@ cdef ssize_t receive(self, char *buffer, Py_ssize_t size, int flags, Patience *p
     cdef bint fill = (flags & MSG_WAITALL and patience.timeout < 0
                       and not flags & (MSG_PEEK | MSG_DONTWAIT))
     cdef Owned *owner
+    if size == 0:
+        return 0  # as the original, which does not ask the kernel
     if not flags:
         wait_for_news(self, patience)
+    elif flags & MSG_OOB:
+        expect_a_mark(self)
     while True:
         n = c_recv(fd_of(self), buffer + have, size - have, flags | MSG_DONTWAIT)
         if n < 0:
@@ -349,7 +356,7 @@ cdef ssize_t receive(self, char *buffer, Py_ssize_t size, int flags, Patience *p
         if not flags:
             owner = owned(self, fd_of(self))
             if owner != NULL:
-                owner.is_drained = owner.gives_all and 0 < n < size
+                owner.is_drained = owner.empties_by_short_read and n < size and n > 0
         have += n
         if not fill or n == 0 or have == size or kind_of(self) != SOCK_STREAM:
             return have
@@ -573,6 +580,7 @@ cdef int give_mode_back(self) except -1:
 def give_modes_back():
     """Make all of them blocking again, so that the originals wait as they did."""
     disown_all()  # what the originals do is not seen here
+    modes_change()
     if set_nonblocking_here:
         for each in gc.get_objects():
             if issubclass(type(each), c_socket):
@@ -671,21 +679,25 @@ def connect_ex(self, address, /):
         return EAGAIN
 
 
-def settimeout(self, value, /):
-    """Set the timeout: see `socket.socket.settimeout`. The kernel, which the original tells of the
-    mode each time, is not told again what it is known to do."""
-    cdef Owned *owner
-    if value is None and timeout_of(self) < 0:
-        owner = owned(self, fd_of(self))
-        if owner != NULL and owner.is_unlimited:
-            return
-    original_settimeout(self, value)
-
-
 def setsockopt(self, *args):
-    """Set an option: see `socket.socket.setsockopt`. Some change how a socket waits."""
+    """Set an option: see `socket.socket.setsockopt`. It may be a limit of how long to wait, or
+    change what a short read means."""
+    original_setsockopt(self, *args)
     disown(fd_of(self))
-    return original_setsockopt(self, *args)
+    modes_change()
+
+
+def settimeout(self, value, /):
+    """Set the timeout: see `socket.socket.settimeout`. A copy of the socket has the same mode."""
+    original_settimeout(self, value)
+    if value is not None:
+        modes_change()
+
+
+def setblocking(self, flag, /):
+    """Set the mode: see `socket.socket.setblocking`. A copy of the socket has the same."""
+    original_setblocking(self, flag)
+    modes_change()
 
 
 # --- the end ------------------------------------------------------------------------
@@ -697,6 +709,7 @@ def _real_close(self, _ss=c_socket):
     cdef int fd = fd_of(self)
     if fd >= 0:
         set_nonblocking_here.discard(fd)
+        disown(fd)
         core.close_fd(fd)
     _ss.close(self)
 
@@ -706,6 +719,7 @@ def detach(self):
     cdef int fd = fd_of(self)
     if fd >= 0:
         give_mode_back(self)
+        disown(fd)
         core.release_fd(fd)
     return original_detach(self)
 

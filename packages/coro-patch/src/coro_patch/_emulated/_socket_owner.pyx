@@ -1,18 +1,21 @@
-"""Which socket object waits on a descriptor again, so that it need not make the kernel look anew.
+"""What a socket object knows of its descriptor, so that it need not ask the kernel each time it waits.
 
 What belongs here: the table of owners, by descriptor number. What follows from it stands in
 `_socket`.
 
-The poller watches edge-triggered: the kernel tells each change once, and what nobody waited for
-is kept as news (CORO_ANNOUNCED). A wait may go by that if the number is still the file that the
-poller was told of. Nobody tells when that ends: a socket may be collected without any method being
-called, and its number is the next one's. So knowledge is tied to an object. Its first wait makes the
-kernel look anew, and the object owns the number from then on, for this thread's poller, until another
-object waits on it. Objects are known by weak references, since a new one may have the address, too,
-of one that is gone.
+**What has come.** The poller watches edge-triggered: the kernel tells each change once, and what
+nobody waited for is kept as news (CORO_ANNOUNCED). A wait may go by that if the number is still the
+file that the poller was told of. Nobody tells when that ends: a socket may be collected without any
+method being called, and its number is the next one's. So knowledge is tied to an object. Its first
+wait makes the kernel look anew, and the object owns the number from then on, for this thread's
+poller, until another object waits on it. Objects are known by weak references, since a new one may
+have the address, too, of one that is gone. What closes, or exchanges, the file of a living socket
+object by its number must be a function that is emulated (`os.close`, `os.dup2` and their kin): C code
+that did so would leave the object waiting for ever.
 
-What closes, or exchanges, the file of a living socket object by its number must be a function that is
-emulated (`os.close`, `os.dup2`): C code that did so would leave the object waiting for ever.
+**How it waits.** A blocking socket may have been made non-blocking (O_NONBLOCK), or given a time
+limit (SO_RCVTIMEO), by its number or by a copy, which shares the file. So whatever sets a mode or a
+limit of any descriptor moves a counter, and everybody looks once more.
 """
 
 from cpython.mem cimport PyMem_Realloc
@@ -21,9 +24,9 @@ from libc.string cimport memset
 
 cdef extern from "_platform.h":
     bint coro_refers_to(PyObject *reference, PyObject *thing)
+    bint coro_empties_by_short_read(int fd)
 
 cdef extern from "Python.h":
-    int PyObject_AsFileDescriptor(object file) except -1
     unsigned long PyThread_get_thread_ident()
     PyObject *PyWeakref_NewRef(object thing, PyObject *callback) except NULL
 
@@ -32,6 +35,7 @@ cdef enum:
 
 cdef Owned *table = NULL
 cdef Py_ssize_t room = 0
+cdef unsigned long changes = 1
 
 
 cdef Owned *owned(self, int fd) noexcept:
@@ -42,7 +46,7 @@ cdef Owned *owned(self, int fd) noexcept:
     return NULL
 
 
-cdef int own(self, int fd, bint gives_all, bint is_unlimited) except -1:
+cdef int own(self, int fd) except -1:
     """`self` is about to wait on `fd`, and makes the kernel look anew."""
     cdef PyObject *owner = PyWeakref_NewRef(self, NULL)
     cdef PyObject *previous
@@ -52,8 +56,8 @@ cdef int own(self, int fd, bint gives_all, bint is_unlimited) except -1:
     previous = table[fd].owner
     table[fd].owner = owner
     table[fd].thread = PyThread_get_thread_ident()
-    table[fd].is_unlimited = is_unlimited
-    table[fd].gives_all = gives_all
+    table[fd].looked = 0
+    table[fd].empties_by_short_read = coro_empties_by_short_read(fd)
     table[fd].is_drained = False
     Py_XDECREF(previous)
     return 0
@@ -68,21 +72,21 @@ cdef void disown(int fd) noexcept:
         Py_XDECREF(owner)
 
 
-cdef int disown_file(file) except -1:
-    """The same, of a number or of an object that has one; anything else is left to who is given it."""
-    cdef int fd
-    try:
-        fd = PyObject_AsFileDescriptor(file)
-    except Exception:
-        return 0
-    disown(fd)
-    return 0
-
-
 cdef void disown_all() noexcept:
     cdef Py_ssize_t fd
     for fd in range(room):
         disown(<int> fd)
+
+
+cdef unsigned long now() noexcept:
+    """What a mode or a limit that is looked at now may be known by."""
+    return changes
+
+
+cdef void modes_change() noexcept:
+    """A mode or a limit of some descriptor has been set, or may have been."""
+    global changes
+    changes += 1
 
 
 cdef int grow(int fd) noexcept:
