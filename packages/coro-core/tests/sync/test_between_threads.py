@@ -9,6 +9,8 @@ from collections.abc import Callable
 import pytest
 
 import coro
+from coro import _pollers
+from coro.errors import FifoClosed
 from coro.sync import condition_variable, event, fifo, inverted_semaphore, mutex, rw_lock, semaphore
 from coro.testing import wait_all_blocked
 
@@ -122,6 +124,85 @@ def test_a_rw_lock_between_threads() -> None:
 
     in_threads(6, work)
     assert value == [900, 900]
+
+
+def comes_through_a_semaphore() -> tuple[Callable[[], object], Callable[[], object]]:
+    sem = semaphore(0)
+    return sem.release, sem.acquire
+
+
+def comes_through_an_inverted_semaphore() -> tuple[Callable[[], object], Callable[[], object]]:
+    zero = inverted_semaphore(1)
+    return zero.release, zero.block_till_zero
+
+
+def comes_through_an_event() -> tuple[Callable[[], object], Callable[[], object]]:
+    happened = event()
+    return happened.set, happened.wait
+
+
+def comes_through_a_fifo() -> tuple[Callable[[], object], Callable[[], object]]:
+    things: fifo[int] = fifo()
+    return lambda: things.push(1), things.pop
+
+
+def leaves_a_full_fifo() -> tuple[Callable[[], object], Callable[[], object]]:
+    things: fifo[int] = fifo(limit=1)
+    things.push(1)
+    return things.pop, lambda: things.push(2)
+
+
+def closes_a_fifo() -> tuple[Callable[[], object], Callable[[], object]]:
+    things: fifo[int] = fifo()
+
+    def pop() -> None:
+        with pytest.raises(FifoClosed):
+            things.pop()
+
+    return things.close, pop
+
+
+def closes_a_full_fifo() -> tuple[Callable[[], object], Callable[[], object]]:
+    things: fifo[int] = fifo(limit=1)
+    things.push(1)
+
+    def push() -> None:
+        with pytest.raises(FifoClosed):
+            things.push(2)
+
+    return things.close, push
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        comes_through_a_semaphore,
+        comes_through_an_inverted_semaphore,
+        comes_through_an_event,
+        comes_through_a_fifo,
+        leaves_a_full_fifo,
+        closes_a_fifo,
+        closes_a_full_fifo,
+    ],
+)
+def test_what_comes_while_a_thread_gets_its_scheduler(
+    case: Callable[[], tuple[Callable[[], object], Callable[[], object]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread's first wait makes its scheduler, and other threads run meanwhile."""
+    give, take = case()
+    poller_class = _pollers.poller_class
+    gave: list[object] = []
+
+    def give_meanwhile() -> type:
+        gave.append(give())
+        return poller_class()
+
+    monkeypatch.setattr(_pollers, "poller_class", give_meanwhile)
+    thread = threading.Thread(target=take, daemon=True)
+    thread.start()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert len(gave) == 1
 
 
 def test_a_plain_thread_wakes_coroutines_and_makes_no_scheduler() -> None:

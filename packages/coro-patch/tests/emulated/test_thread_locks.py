@@ -14,7 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import coro
+from coro import _pollers
 from coro.interface import scheduler
+from coro.sync import event
 
 make = pytest.mark.parametrize("make", [lambda: threading.Lock(), lambda: threading.RLock()], ids=["Lock", "RLock"])
 
@@ -150,6 +152,32 @@ class TestBoth:
         while len(done) < 2 * threads:
             here.wait("test", timeout=1)
         assert count == [2 * threads * rounds]
+
+    def test_given_back_while_a_thread_gets_its_scheduler(
+        self, emulated: None, make: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A real thread's first wait makes its scheduler, and other threads run meanwhile."""
+        lock, given_back = make(), coro.get_original("_thread", "allocate_lock")()
+        making, taken = event(), event()
+        poller_class = _pollers.poller_class
+
+        def when_given_back() -> type:
+            making.set()
+            assert given_back.acquire(timeout=30)
+            return poller_class()
+
+        def take() -> None:
+            with lock:
+                taken.set()
+
+        lock.acquire()
+        given_back.acquire()
+        monkeypatch.setattr(_pollers, "poller_class", when_given_back)
+        coro.get_original("_thread", "start_new_thread")(take, ())
+        assert making.wait(30)
+        lock.release()
+        given_back.release()
+        assert taken.wait(30)
 
 
 class TestLock:

@@ -185,8 +185,7 @@ cdef class event(Waitable):
             ValueError, TypeError: `timeout` is negative or NaN, or is no number.
         """
         cdef int64_t length = INT64_MAX if timeout is None else nanoseconds(timeout, "timeout")
-        if self.happened:
-            return True
-        about_to_wait()
-        return bool(wait_in(
+        if not self.happened:
+            about_to_wait()
+        return self.happened or bool(wait_in(
             &self.waiters, b"event", self, 0, deadline_after(this_scheduler().clock(), length)))

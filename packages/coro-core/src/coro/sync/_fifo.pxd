@@ -10,6 +10,7 @@ cdef class fifo:
     cdef WaitQueue poppers, pushers
 
     cdef int put(self, object thing, bint in_front) except -1
+    cdef bint is_full(self) except -1
     cdef int forget_parents_pushers(self) except -1
     cdef int wait_for_room(self) except -1
     cdef object get(self)

@@ -132,8 +132,7 @@ cdef class fifo:
             raise self.closed_error()
         if self.promised:
             self.forget_parents_pushers()
-        if self.limit and (len(self.items) + len(self.promised) >= self.limit
-                           or self.pushers.length and first_waiter(&self.pushers) is not None):
+        if self.is_full():
             self.wait_for_room()
         if self.hand_to_popper(thing):
             self.give_room()  # the place was not needed
@@ -142,6 +141,11 @@ cdef class fifo:
         else:
             self.items.append(thing)
         return 0
+
+    cdef bint is_full(self) except -1:
+        """Whether there is no room, or what there is belongs to those who wait for it."""
+        return self.limit and (len(self.items) + len(self.promised) >= self.limit
+                               or self.pushers.length and first_waiter(&self.pushers) is not None)
 
     cdef int forget_parents_pushers(self) except -1:
         """After a fork, those who were given a place may never run here."""
@@ -152,15 +156,16 @@ cdef class fifo:
     cdef int wait_for_room(self) except -1:
         """Wait for a place, and leave it for the caller's thing."""
         cdef coro me = about_to_wait()
-        try:
-            wait_in(&self.pushers, b"room", self, REFUSED, INT64_MAX)
-        except BaseException:
-            if me.waiter.served and me.waiter.wanted == GIVEN:
+        if self.is_full() and not self.is_closed:
+            try:
+                wait_in(&self.pushers, b"room", self, REFUSED, INT64_MAX)
+            except BaseException:
+                if me.waiter.served and me.waiter.wanted == GIVEN:
+                    self.promised.remove(me)
+                    self.give_room()
+                raise
+            if me.waiter.wanted == GIVEN:
                 self.promised.remove(me)
-                self.give_room()
-            raise
-        if me.waiter.wanted == GIVEN:
-            self.promised.remove(me)
         if self.is_closed:
             raise self.closed_error()
         return 0
@@ -179,13 +184,14 @@ cdef class fifo:
 
     cdef object get(self):
         cdef coro me
+        if not self.items and not self.is_closed:
+            me = about_to_wait()
         if self.items:
             thing = self.items.popleft()
             self.give_room()
             return thing
         if self.is_closed:
             raise self.closed_error()
-        me = about_to_wait()
         try:
             wait_in(&self.poppers, b"pop", self, REFUSED, INT64_MAX)
         except BaseException:

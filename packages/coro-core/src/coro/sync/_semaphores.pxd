@@ -6,6 +6,7 @@ cdef class semaphore(Waitable):
     cdef Py_ssize_t limit
 
     cdef int take(self, Py_ssize_t value) except -1
+    cdef bint has_now(self, Py_ssize_t value) except -1
     cdef int serve_waiters(self) except -1
 
 

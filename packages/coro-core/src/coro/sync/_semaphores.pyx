@@ -80,12 +80,13 @@ cdef class semaphore(Waitable):
 
     cdef int take(self, Py_ssize_t value) except -1:
         cdef coro me
-        if value <= self.avail and (self.waiters.length == 0 or first_waiter(&self.waiters) is None):
-            self.avail -= value
-            return False
         if value > self.limit:
             raise ValueError(f"value must not be more than the limit of {self.limit}, but is {value}")
-        me = about_to_wait()
+        if not self.has_now(value):
+            me = about_to_wait()
+        if self.has_now(value):
+            self.avail -= value
+            return False
         try:
             wait_in(&self.waiters, b"semaphore", self, value, INT64_MAX)
         except BaseException:
@@ -94,6 +95,9 @@ cdef class semaphore(Waitable):
             self.serve_waiters()  # the next may want fewer
             raise
         return True
+
+    cdef bint has_now(self, Py_ssize_t value) except -1:
+        return value <= self.avail and (self.waiters.length == 0 or first_waiter(&self.waiters) is None)
 
     cdef int serve_waiters(self) except -1:
         cdef coro following
@@ -165,6 +169,7 @@ cdef class inverted_semaphore(Waitable):
         """Wait until the count is zero, or has been meanwhile. Returns at once if it is."""
         if self.value:
             about_to_wait()
+        if self.value:
             wait_in(&self.waiters, b"zero", self, 0, INT64_MAX)
 
     def __enter__(self):

@@ -13,7 +13,7 @@ does not interrupt: what has come has come.
 
 **OS threads.** Nothing here lets go of the GIL between a look and what follows from it, so
 all of this may be used between OS threads; waking is the scheduler's business. Giving needs
-no scheduler in the giver's thread.
+no scheduler in the giver's thread, nor does taking what is there.
 """
 
 from cpython.ref cimport PyObject
@@ -94,7 +94,8 @@ cdef int serve(coro co) except -1:
 
 cdef coro about_to_wait():
     """The running coroutine, or an error if it may not wait now. Comes before the `try` that
-    gives back: whoever is refused here got nothing."""
+    gives back: whoever is refused here got nothing. And before the last look at what is waited
+    for: in a thread that has no scheduler yet it makes one, and others run meanwhile."""
     cdef coro me = this_scheduler().runner()
     if me.waiter.queue != NULL:
         raise RuntimeError("a finalizer that runs in the middle of a wait cannot wait itself: "

@@ -106,18 +106,19 @@ cdef bint wait_to_enter(Gate *gate, PyObject *on, int64_t length) except -1:
     cdef int woken
     append(&gate.waiters, waiter)
     try:
-        while True:
+        while gate.held:  # no more, perhaps: to make a waiter may have let another thread run
             woken = park("lock", on, deadline)
             if waiter.given:
                 return True
             if not gate.held:
-                gate.held = True
-                return True
+                break
             if not woken:
                 return False
             if not waiter.queued:
                 waiter.starved = True
                 prepend(&gate.waiters, waiter)
+        gate.held = True
+        return True
     except BaseException:
         if waiter.given:
             leave(gate)
