@@ -65,6 +65,13 @@ def get_to_know(here: socket.socket, there: socket.socket) -> None:
     assert result_of(receiver) == b"first"
 
 
+def messages_stay_apart(here: socket.socket, there: socket.socket) -> None:
+    get_to_know(here, there)
+    there.send(b"one")
+    there.send(b"two")
+    assert [here.recv(100), here.recv(100)] == [b"one", b"two"]
+
+
 def test_waits_for_data_and_then_for_more(pair: Pair) -> None:
     here, there = pair
     for word in b"one", b"two", b"three":
@@ -474,10 +481,7 @@ def test_nothing_is_received_at_once(both: str) -> None:
 def test_an_object_that_takes_a_socket_for_one_of_another_kind(emulated: None) -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     with ours, theirs, socket.fromfd(ours.fileno(), socket.AF_INET, socket.SOCK_STREAM) as here:
-        get_to_know(here, theirs)
-        theirs.send(b"one")
-        theirs.send(b"two")
-        assert [here.recv(100), here.recv(100)] == [b"one", b"two"]
+        messages_stay_apart(here, theirs)
 
 
 def test_an_object_that_is_made_anew(emulated: None) -> None:
@@ -489,19 +493,13 @@ def test_an_object_that_is_made_anew(emulated: None) -> None:
         here.__init__(socket.AF_INET, socket.SOCK_DGRAM)  # type: ignore[misc]
         here.bind(("127.0.0.1", 0))
         there.connect(here.getsockname())
-        get_to_know(here, there)
-        there.send(b"one")
-        there.send(b"two")
-        assert [here.recv(100), here.recv(100)] == [b"one", b"two"]
+        messages_stay_apart(here, there)
 
 
 def test_datagrams_stay_apart(emulated: None) -> None:
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     with here, there:
-        get_to_know(here, there)
-        there.send(b"one")
-        there.send(b"two")
-        assert [here.recv(100), here.recv(100)] == [b"one", b"two"]
+        messages_stay_apart(here, there)
 
 
 def test_in_several_real_threads(emulated: None) -> None:
