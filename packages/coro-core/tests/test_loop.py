@@ -7,6 +7,7 @@ import pytest
 
 import coro
 from coro import _loop
+from gaps import before_line
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +65,41 @@ class TestExiting:
         for thread in threading.enumerate():
             if thread is not threading.current_thread():
                 thread.join()
+
+    @pytest.mark.parametrize("who", ["thread", "handler", "twice"])
+    def test_between_its_look_and_its_wait(self, who):
+        def exit_in_thread():
+            thread = threading.Thread(target=coro.set_exit)
+            thread.start()
+            thread.join()
+
+        def ask():
+            if who != "thread":
+                signal.raise_signal(signal.SIGTERM)
+            if who != "handler":
+                exit_in_thread()
+
+        with before_line(_loop.event_loop, 'here.wait("event loop")', ask):
+            assert exit_code() == 0
+
+    def test_from_another_thread_while_it_begins(self):
+        """That looks for a loop, and leaves word when it has found none."""
+        looked, begun = threading.Event(), threading.Event()
+
+        def wait():
+            looked.set()
+            assert begun.wait(60)
+
+        def ask():
+            with before_line(_loop.set_exit, "_asked_before[asker] = code", wait):
+                coro.set_exit(7)
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        assert looked.wait(60)
+        coro.spawn(begun.set)
+        assert exit_code() == 7
+        thread.join()
 
     def test_from_another_thread_that_was_first(self, start):
         # A thread may be done before the main thread comes to its event loop.

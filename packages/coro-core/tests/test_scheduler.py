@@ -364,9 +364,9 @@ class TestMain:
         assert co.failure is None
 
     def test_there_is_one_scheduler_in_a_thread(self):
-        with pytest.raises(RuntimeError, match="has a scheduler"):
+        with pytest.raises(RuntimeError, match="has one scheduler"):
             type(scheduler())()
-        with pytest.raises(RuntimeError, match="has a scheduler"):
+        with pytest.raises(RuntimeError, match="has one scheduler"):
             scheduler().__init__()
         assert scheduler() is scheduler()
 

@@ -1,12 +1,16 @@
 """Several OS threads, each with its scheduler, and wake-ups between them."""
 
+import contextvars
 import gc
+import sys
 import threading
 import weakref
 
 import pytest
 
 import coro
+from coro import _pollers
+from coro._scheduler import all_schedulers
 from coro.interface import scheduler
 
 
@@ -23,6 +27,28 @@ class TestEach:
         theirs, main = in_thread(scenario)
         assert theirs != ours
         assert main not in coro.all_threads
+
+    def test_one_that_was_made_while_it_is_made_stays(self, in_thread, monkeypatch):
+        """A finalizer or a signal's handler may use coro first."""
+        poller_class = _pollers.poller_class
+        early, log = [], []
+
+        def spawn_meanwhile():
+            monkeypatch.undo()
+            early.append(coro.spawn(log.append, "ran"))
+            return poller_class()
+
+        def scenario():
+            monkeypatch.setattr(_pollers, "poller_class", spawn_meanwhile)
+            here = scheduler()
+            assert early[0].scheduler is here
+            assert coro.current() is here.main
+            early[0].join()
+            return log
+
+        schedulers = all_schedulers()
+        assert in_thread(scenario) == ["ran"]
+        assert all_schedulers() == schedulers
 
     def test_runs_its_own_coroutines(self):
         def scenario():
@@ -80,6 +106,48 @@ class TestAcross:
         assert made[0].result() == 5
         thread.join()
         made.clear()
+
+    def test_join_while_garbage_is_collected(self, run):
+        """Up to 3.11 a new object may have it collected, and finalizers let other threads run."""
+        run("""
+            import gc, threading, coro
+
+            class Garbage:
+                def __init__(self, finalize):
+                    self.me, self.finalize = self, finalize
+
+                def __del__(self):
+                    self.finalize()
+
+            def join_two(after):
+                target, waits = coro.spawn(coro.yield_slice), []
+
+                def other():
+                    waits.append(coro.current())
+                    target.join()
+
+                def meanwhile():
+                    thread.start()
+                    while not waits or waits[0].waiting is None and not waits[0].dead:
+                        pass
+
+                thread = threading.Thread(target=other)
+                Garbage(meanwhile)
+                gc.set_threshold(after)
+                gc.enable()
+                target.join()
+                gc.disable()
+                gc.collect()
+                thread.join(60)
+                assert not thread.is_alive()
+
+            coro.current()
+            gc.disable()
+            gc.collect()
+            gc.freeze()
+            for after in range(1, 40):
+                join_two(after)
+        """)
 
     def test_join_of_one_whose_thread_sleeps(self):
         made = []
@@ -411,6 +479,29 @@ class TestEnd:
         reference = in_thread(scenario)
         gc.collect()
         assert reference() is None
+
+    @pytest.mark.parametrize("had_one", [True, False])
+    def test_none_is_made_for_who_dies_last(self, in_thread, monkeypatch, had_one):
+        """The values of context variables die after the thread's dict, which ends the scheduler."""
+        if not had_one and sys.version_info < (3, 12):
+            pytest.skip("this Python does not tell that a thread ends")
+        failed = []
+        monkeypatch.setattr(sys, "unraisablehook", lambda failure: failed.append(failure.exc_value))
+        variable = contextvars.ContextVar("variable")
+
+        class Last:
+            def __del__(self):
+                coro.spawn(print, "never")
+
+        def scenario():
+            if had_one:
+                coro.current()
+            variable.set(Last())
+
+        schedulers = all_schedulers()
+        in_thread(scenario)
+        assert [str(error) for error in failed] == ["coro cannot be used here: this thread is ending"]
+        assert all_schedulers() == schedulers
 
     def test_by_an_exception(self, monkeypatch):
         seen = []

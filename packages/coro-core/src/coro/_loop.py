@@ -91,13 +91,27 @@ def set_exit(code: object = 0) -> None:
         code: the exit code of the process, as for `sys.exit`.
     """
     here = scheduler()
-    there = main_scheduler() if here.loop is None else here
-    if there is None or there.loop is None:
-        _asked_before[None if there is None else there.main.id] = code
+    if here.loop is not None:
+        _tell(here, here.loop, code)
         return
-    there.loop.exiting = True
-    there.loop.exit_code = code
-    there.wake(there.main)
+    there = main_scheduler()
+    asker = None if there is None else there.main.id
+    _asked_before[asker] = code
+    there = main_scheduler()  # after that, as a loop that begins at this moment looks at it after it has begun
+    if there is not None and there.loop is not None and asker in _asked_before:
+        _tell(there, there.loop, _asked_before.pop(asker))
+
+
+def _tell(there: Scheduler, loop: _Loop, code: object) -> None:
+    asked, loop.exiting, loop.exit_code = loop.exiting, True, code
+    if not there.wake(there.main) and not asked:
+        # It may be between its look at `exiting` and its wait; but not any more when another coroutine runs.
+        there.call_soon_threadsafe(_wake, there, loop)
+
+
+def _wake(there: Scheduler, loop: _Loop) -> None:
+    if there.loop is loop:
+        there.wake(there.main)
 
 
 def coro_is_running() -> bool:

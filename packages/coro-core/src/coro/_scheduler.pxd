@@ -31,6 +31,7 @@ cdef class Interrupter(Timer):
 cdef class Family:
     """Coroutines whose end and whose failures are somebody's concern. See `coro._structured._scope`."""
     cdef readonly set members    # those that have not ended
+    cdef public bint closed      # it takes no more
     cdef coro waiter             # who waits until there are none
 
 
@@ -101,6 +102,7 @@ cdef class Scheduler:
     cdef int64_t longest_sleep
     cdef public object loop      # the running event loop's state; see coro._loop
 
+    cdef int set_up(self) except -1
     cdef int64_t clock(self) noexcept
     cdef coro runner(self)
     cdef int make_ready(self, coro co) except -1
@@ -150,6 +152,8 @@ cdef PyObject *running_here(int *is_main) noexcept
 cdef coro new_coroutine(
     Scheduler home, object function, tuple args, dict kwargs, object thread_name)
 cdef int start_coroutine(coro co) except -1
+cdef int require_exception(str name, exc) except -1
+cdef object exception_of(str name, exc)
 cdef int require_initialized(coro co) except -1
 cdef int open_everywhere(int fd) except -1
 cdef int close_everywhere(int fd, bint stays_open) except -1

@@ -56,6 +56,8 @@ class coro(Timer):
 class Family:
     @property
     def members(self) -> set[coro]: ...
+    closed: bool
+    def close_if_empty(self) -> bool: ...
     def start_member(
         self,
         home: Scheduler,
@@ -63,7 +65,7 @@ class Family:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         thread_name: str | None,
-    ) -> coro: ...
+    ) -> coro | None: ...
     def wait_for_members(self) -> None: ...
 
 class Scheduler:

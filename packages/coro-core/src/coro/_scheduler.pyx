@@ -95,6 +95,7 @@ cdef extern from "Python.h":
     PyThreadState *PyInterpreterState_ThreadHead(PyInterpreterState *)
     PyThreadState *PyThreadState_Next(PyThreadState *)
     PyThreadState *PyThreadState_Get()
+    uint64_t PyThreadState_GetID(PyThreadState *)
     ctypedef struct PyFunctionObject:
         PyObject *func_qualname
 
@@ -106,6 +107,20 @@ cdef extern from *:
     __attribute__((tls_model("initial-exec")))
     #endif
     static _Thread_local PyObject *coro_tls_scheduler = NULL;
+
+    static _Thread_local uint64_t coro_tls_ended_state = 0; /* the last one that had a scheduler */
+
+    /* Whether the state of the calling thread is being cleared. Its dict goes first, and with it what
+     * ends the scheduler; whoever dies after that would get a new dict, which stays for ever. */
+    static int
+    coro_thread_ends(void)
+    {
+    #if PY_VERSION_HEX >= 0x030C0000
+        return PyThreadState_Get()->_status.finalizing;
+    #else
+        return PyThreadState_GetID(PyThreadState_Get()) == coro_tls_ended_state;
+    #endif
+    }
 
     #if PY_VERSION_HEX >= 0x030D0000
     #define coro_finalizing() Py_IsFinalizing()
@@ -138,6 +153,8 @@ cdef extern from *:
     #define pending_exception() (-1)
     """
     PyObject *coro_tls_scheduler
+    uint64_t coro_tls_ended_state
+    bint coro_thread_ends() noexcept
     int coro_finalizing()
     bint coro_context_exists() noexcept
     bint coro_context_is_used() except -1
@@ -411,15 +428,8 @@ cdef class coro(Timer):
                 caller, who can simply ``raise``.
             TypeError: `exc` is no exception.
         """
-        if not (isinstance(exc, BaseException)
-                or isinstance(exc, type) and issubclass(exc, BaseException)):
-            raise TypeError(
-                "exc must be an exception or a class of exceptions, "
-                f"not {type(exc).__name__}")
-        if isinstance(exc, type):  # here and now: it may run anything
-            exc = exc()
-            if not isinstance(exc, BaseException):
-                raise TypeError(f"exc must make an exception when it is called, not {type(exc).__name__}")
+        require_exception("exc", exc)
+        exc = exception_of("exc", exc)  # here and now: it may run anything
         if self.state == DONE:
             raise DeadCoroutine(f"{self!r} has ended: nothing can be raised in it")
         require_initialized(self)
@@ -468,6 +478,7 @@ cdef class coro(Timer):
         cdef int64_t length = INT64_MAX if timeout is None else nanoseconds(timeout, "timeout")
         cdef Scheduler here
         cdef coro me
+        cdef list first
         cdef int64_t deadline
         if self.state == DONE:
             return
@@ -478,8 +489,9 @@ cdef class coro(Timer):
         if me is self:
             raise ScheduleError("a coroutine cannot join itself: it would wait for ever")
         deadline = deadline_after(here.clock(), length)
+        first = [me]  # before the look: a new object may have garbage collected, and so others run
         if self.joiners is None:
-            self.joiners = [me]
+            self.joiners = first
         else:
             self.joiners.append(me)
         try:
@@ -573,6 +585,20 @@ cdef int require_initialized(coro co) except -1:
     return 0
 
 
+cdef int require_exception(str name, exc) except -1:
+    if isinstance(exc, BaseException) or isinstance(exc, type) and issubclass(exc, BaseException):
+        return 0
+    raise TypeError(f"{name} must be an exception or a class of exceptions, not {type(exc).__name__}")
+
+
+cdef object exception_of(str name, exc):
+    """The exception, or a new one of the class."""
+    made = exc() if isinstance(exc, type) else exc
+    if not isinstance(made, BaseException):
+        raise TypeError(f"{name} must make an exception when it is called, not {type(made).__name__}")
+    return made
+
+
 cdef class Family:
     """Coroutines whose end and whose failures are somebody's concern; see `coro._structured._scope`.
 
@@ -583,9 +609,18 @@ cdef class Family:
     def __cinit__(self, *args, **kwargs):
         self.members = set()
 
+    def close_if_empty(self):
+        """Take no more members, if there are none now. Whether it is closed."""
+        if not self.members:
+            self.closed = True
+        return bool(self.closed)
+
     def start_member(self, Scheduler home not None, fun, args, kwargs, thread_name):
-        """Make a coroutine of the scheduler `home` that is a member, and start it."""
+        """Make a coroutine of the scheduler `home` that is a member, and start it; from any OS
+        thread. None if it is closed."""
         cdef coro co = new_coroutine(home, fun, args, kwargs, thread_name)
+        if self.closed:
+            return None
         self.members.add(co)
         co.family = self
         try:
@@ -680,9 +715,11 @@ cdef class Scheduler:
         self.thread_ident = PyThread_get_thread_ident()
 
     def __init__(self):
+        raise RuntimeError("a thread has one scheduler, made on first use: coro.interface.scheduler() gives it")
+
+    cdef int set_up(self) except -1:
+        """Make it that of the calling thread, which it is when the caller says so."""
         import threading
-        if coro_tls_scheduler != NULL:
-            raise RuntimeError("this thread has a scheduler: coro.interface.scheduler() gives it")
         self.in_main_thread = threading.main_thread().ident == self.thread_ident
         self.main = coro.__new__(coro)
         # Not current_thread(): for a thread that is not threading's it makes an entry, to stay.
@@ -693,6 +730,7 @@ cdef class Scheduler:
         self.main.state = RUNNING
         self.running = self.main
         self.hub = coro_greenlet_new(<PyObject *> hub, NULL)
+        return 0
 
     def __dealloc__(self):
         while self.ready:
@@ -1616,8 +1654,9 @@ cdef class ThreadEnd:
             mine.retire()
         except BaseException as error:
             _failures.report_unraisable(error, None)
-        global coro_tls_scheduler
+        global coro_tls_scheduler, coro_tls_ended_state
         coro_tls_scheduler = NULL
+        coro_tls_ended_state = PyThreadState_GetID(PyThreadState_Get())
         coro_frames_end_thread()
         Py_DECREF(mine)
 
@@ -1646,10 +1685,15 @@ cdef int make_scheduler() except -1:
     cdef PyObject *thread_dict = PyThreadState_GetDict()
     cdef Scheduler made
     cdef ThreadEnd end
-    if thread_dict == NULL:
+    if thread_dict == NULL or coro_thread_ends():
         raise RuntimeError("coro cannot be used here: this thread is ending")
-    made = Scheduler()
+    made = Scheduler.__new__(Scheduler)
+    made.set_up()
     end = ThreadEnd.__new__(ThreadEnd)
+    if coro_tls_scheduler != NULL:  # a finalizer or a signal's handler has run meanwhile, and used coro
+        made.poller.close()
+        made.main = made.running = None  # which know it
+        return 0
     (<dict> thread_dict)["coro scheduler"] = end
     schedulers.append(made)
     all_threads_c.reserve()

@@ -2,6 +2,7 @@
 
 import threading
 import weakref
+from typing import Any
 
 import pytest
 from hypothesis import assume, given
@@ -1061,6 +1062,41 @@ class TestOtherThreads:
         with coro.timeout(60), Slow() as group:
             member = group.spawn(print, "never")
         assert member.dead
+
+    def test_a_shutdown_while_one_is_spawned(self) -> None:
+        class Slow(scope):
+            def start_member(self, *member: Any) -> coro.coro | None:
+                self.shutdown()
+                return super().start_member(*member)
+
+        with Slow() as group:
+            late = group.spawn(print, "never")
+        assert late.dead
+        assert isinstance(late.failure, coro.Shutdown)
+
+    def test_the_end_while_one_is_spawned(self) -> None:
+        """In another OS thread, which has found the scope open."""
+        looked, ended = threading.Event(), threading.Event()
+        refused = []
+
+        class Slow(scope):
+            def start_member(self, *member: Any) -> coro.coro | None:
+                looked.set()
+                assert ended.wait(60)
+                return super().start_member(*member)
+
+        def spawn() -> None:
+            with pytest.raises(RuntimeError, match="has ended") as caught:
+                group.spawn(print, "never")
+            refused.append(caught.value)
+
+        thread = threading.Thread(target=spawn)
+        with Slow() as group:
+            thread.start()
+            assert looked.wait(60)
+        ended.set()
+        thread.join()
+        assert len(refused) == 1
 
     def test_an_interrupt_just_before_the_wait_is_passed_on(self) -> None:
         class Slow(scope):

@@ -1,5 +1,7 @@
 """The condition variable and the event: who is woken, with what, and their wrong use."""
 
+import contextlib
+
 import pytest
 
 import coro
@@ -54,6 +56,33 @@ def test_raise_all() -> None:
         each.join()
     assert [each.result() for each in some] == ["raised"] * 3
     assert condition.raise_all(KeyError("x")) == 0
+
+
+@pytest.mark.parametrize("goes_on", ["ends", "waits"])
+def test_raise_all_with_an_exception_that_lets_others_run(goes_on: str) -> None:
+    """It is raised in who still waits then, and in nobody else."""
+    condition, elsewhere, woken = condition_variable(), event(), list[bool]()
+
+    class NewsError(Exception):
+        def __init__(self) -> None:
+            if not woken:
+                woken.append(condition.wake_one())
+                wait_all_blocked()
+
+    def wait() -> str:
+        condition.wait()
+        if goes_on == "waits":
+            elsewhere.wait()
+        return "woken"
+
+    some = [coro.spawn(wait) for _ in range(4)]
+    wait_all_blocked()
+    assert condition.raise_all(NewsError) == 3
+    elsewhere.set()
+    for each in some:
+        with contextlib.suppress(NewsError):
+            each.result()
+    assert [type(each.failure) for each in some] == [type(None), NewsError, NewsError, NewsError]
 
 
 def test_a_wake_of_one_who_is_interrupted_goes_to_the_next() -> None:

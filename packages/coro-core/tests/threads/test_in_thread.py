@@ -13,6 +13,7 @@ import pytest
 import coro
 from coro._threads._in_thread import ThreadPool, call_soon_threadsafe, run_in_thread, set_thread_limit
 from coro.interface import Scheduler, scheduler
+from gaps import before_line
 from waiting import Gate, until, until_waiting
 
 
@@ -223,6 +224,16 @@ class TestPool:
         assert co.result() == (3, 1)
         with pytest.raises(RuntimeError, match="shut down"):
             pool.run(list)
+
+    def test_shutdown_while_one_is_called(self):
+        pool, called = ThreadPool(), []
+        with (
+            before_line(ThreadPool.run, "self._calls[call] = None", pool.shutdown),
+            pytest.raises(RuntimeError, match="was shut down"),
+        ):
+            pool.run(called.append, None)
+        assert called == []
+        assert repr(pool) == "<ThreadPool: shut down, 0 calls>"
 
     def test_when_the_system_gives_no_thread(self, pool, monkeypatch):
         def refuse(*args):

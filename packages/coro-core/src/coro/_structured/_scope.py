@@ -26,7 +26,6 @@ from typing import Any
 
 from coro import _failures
 from coro._scheduler import Family, Scheduler, coro, current, scheduler
-from coro._scheduler import new as new_coroutine
 from coro._timeouts import ScopeLimit, Vigil, check_interrupts
 from coro.errors import Interrupted
 from coro.errors import TimeoutError as CoroTimeoutError
@@ -71,14 +70,13 @@ class scope(Family):
         self._timeout = timeout
         self._limit = ScopeLimit(timeout, self._time_is_up)
         self._home: Scheduler | None = None
-        self._ended = False
         self._why: str | None = None  # it ends its coroutines
         self._order: BaseException | None = None
         self._errors: list[BaseException] = []  # of the body
         self._failed: list[coro] = []
 
     def __repr__(self) -> str:
-        state = "new" if self._home is None else "ended" if self._ended else f"{len(self.members)} coroutines"
+        state = "new" if self._home is None else "ended" if self.closed else f"{len(self.members)} coroutines"
         return f"<scope: {state}>"
 
     @property
@@ -107,15 +105,14 @@ class scope(Family):
         """
         if self._home is None:
             raise RuntimeError("the scope has not begun: use it in a with statement, and spawn in its block")
-        if self._ended:
+        co = self.start_member(self._home, fun, args, kwargs, thread_name)
+        if co is None:
             raise RuntimeError(
                 "the scope has ended, and all its coroutines with it: spawn inside its block, or use coro.spawn"
             )
-        if self._why is not None:
-            late = new_coroutine(fun, *args, thread_name=thread_name, **kwargs)
-            late.shutdown()
-            return late
-        return self.start_member(self._home, fun, args, kwargs, thread_name)
+        if self._why is not None:  # now: another OS thread may have ended the scope's coroutines a moment ago
+            co.shutdown()
+        return co
 
     def shutdown(self) -> None:
         """Shut all coroutines of the scope down; for good: those started later do not begin.
@@ -142,7 +139,7 @@ class scope(Family):
         limit = self._limit
         own = error is not None and error is limit.delivered
         if self._home.main.dead:
-            self._ended = True
+            self.closed = True
             return  # the OS thread ends, and with it all that is in it
         try:
             if error is not None:
@@ -150,7 +147,7 @@ class scope(Family):
             self._wait_for_end(self._home.main)
         finally:
             limit.__exit__(None, None, None)
-            self._ended = True
+            self.closed = True
         if error is None and self._order is None and self._why in (_INTERRUPT, _TIME):
             try:
                 check_interrupts()  # the outermost one, before the own
@@ -181,7 +178,7 @@ class scope(Family):
 
     def _time_is_up(self) -> None:
         """In a coroutine of its own: the body may have no wait to be interrupted in."""
-        if self.members and not self._ended:
+        if self.members and not self.closed:
             self._end_members(_TIME)
 
     def _end_members(self, why: str) -> None:
@@ -211,7 +208,7 @@ class scope(Family):
 
     def _wait_for_end(self, main: coro) -> None:
         with Vigil() as vigil:
-            while self.members:
+            while not self.close_if_empty():
                 try:
                     if vigil.asked():
                         self._end_members(_TIME if self._limit.is_up else _INTERRUPT)

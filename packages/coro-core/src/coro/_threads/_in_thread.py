@@ -74,11 +74,11 @@ class ThreadPool:
         """
         if not callable(fun):
             raise TypeError(f"fun must be callable, not {type(fun).__name__}")
-        if self._closed:
-            raise RuntimeError("the pool was shut down: make a new ThreadPool, or use coro.run_in_thread")
         call = _Call(functools.partial(fun, *args, **kwargs))
         self._calls[call] = None
         try:
+            if self._closed:  # now that whoever closes it waits for this call
+                raise RuntimeError("the pool was shut down: make a new ThreadPool, or use coro.run_in_thread")
             return cast(Result, self._threads.call("a real thread", self._work, call))
         finally:
             if call.take() is not None:  # it has not begun

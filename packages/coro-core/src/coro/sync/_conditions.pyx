@@ -4,7 +4,7 @@ which remembers."""
 from libc.stdint cimport INT64_MAX, int64_t
 
 from coro._duration cimport deadline_after, nanoseconds
-from coro._scheduler cimport WAITING, coro, this_scheduler
+from coro._scheduler cimport coro, exception_of, require_exception, this_scheduler
 from coro.sync._waiting cimport about_to_wait, all_waiters, first_waiter, serve, wait_in
 
 from coro.errors import TimeoutError as CoroTimeoutError
@@ -104,16 +104,14 @@ cdef class condition_variable(Waitable):
             TypeError: `the_exception` is neither.
         """
         cdef coro each
-        cdef list waiting
-        if not (isinstance(the_exception, BaseException)
-                or isinstance(the_exception, type) and issubclass(the_exception, BaseException)):
-            raise TypeError("the_exception must be an exception or a class of exceptions, "
-                            f"not {type(the_exception).__name__}")
-        waiting = all_waiters(&self.waiters)
-        for each in waiting:
-            if each.state == WAITING:  # making an exception may have let others run
-                each.raise_exception(the_exception)
-        return len(waiting)
+        cdef Py_ssize_t count = 0
+        require_exception("the_exception", the_exception)
+        for each in all_waiters(&self.waiters):
+            error = exception_of("the_exception", the_exception)
+            if each.waiter.queue == &self.waiters:  # still: making an exception may have let others run
+                each.raise_exception(error)
+                count += 1
+        return count
 
     cdef object wait_until(self, int64_t deadline):
         cdef coro me = about_to_wait()
