@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import coro
+from coro import _pollers
+from coro.sync import event, inverted_semaphore
 from in_thread import in_thread
 
 LARGE = 5_000_000  # bytes: more than any buffer of a socket holds
@@ -356,6 +358,73 @@ def test_a_number_that_is_used_again(emulated: None) -> None:
         with pytest.raises(OSError, match="Bad file descriptor"):
             here.close()
         there.close()
+
+
+@pytest.mark.parametrize("timeout", [None, 30])
+def test_real_threads_share_a_listener(emulated: None, listener: socket.socket, timeout: float | None) -> None:
+    """While one is in a call, which does not wait, the others see the timeout as it is."""
+    listener.settimeout(timeout)
+    all_accepted, ended = event(), inverted_semaphore(2)
+    accepted, failed = [], []
+
+    def accept() -> None:
+        try:
+            while not all_accepted.is_set():
+                connection, _ = listener.accept()
+                connection.close()
+                accepted.append(None)
+        except BaseException as error:
+            failed.append(error)
+            all_accepted.set()
+        ended.release()
+
+    def connect() -> None:
+        socket.create_connection(listener.getsockname()).close()
+
+    for _ in range(2):
+        coro.get_original("_thread", "start_new_thread")(accept, ())
+    for count in range(2000):
+        connect()
+        if failed:
+            break
+        while len(accepted) < count - 20:  # fewer than the listener keeps
+            coro.sleep_relative(1e-4)
+    all_accepted.set()
+    while ended.value:
+        connect()
+    assert failed == []
+    assert listener.gettimeout() == timeout
+
+
+def test_closed_while_a_thread_gets_its_scheduler(emulated: None, pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real thread's first wait makes it, and other threads run meanwhile: the number is another file's then."""
+    here, _ = pair
+    number = here.fileno()
+    poller_class = _pollers.poller_class
+    others: list[socket.socket] = []
+
+    def close_meanwhile() -> type:
+        monkeypatch.undo()
+        here.close()
+        others.extend(socket.socketpair())
+        return poller_class()
+
+    ended = event()
+    failed: list[int | None] = []
+
+    def receive() -> None:
+        with pytest.raises(OSError) as caught:  # noqa: PT011
+            here.recv(1 << 20)
+        failed.append(caught.value.errno)
+        ended.set()
+
+    monkeypatch.setattr(_pollers, "poller_class", close_meanwhile)
+    coro.get_original("_thread", "start_new_thread")(receive, ())
+    assert ended.wait(30)
+    assert failed == [errno.EBADF]
+    assert number in [each.fileno() for each in others]
+    for each in others:
+        each.close()
 
 
 def test_a_real_thread_may_use_a_socket_too(emulated: None, pair: Pair) -> None:

@@ -35,7 +35,7 @@ from coro.interface.capi cimport (
 )
 from coro_patch._emulated._socket_owner cimport Owned, disown, disown_all, modes_change, now, own, owned
 from coro_patch._foundation._identity cimport in_coroutine
-from coro_patch._foundation._waiting cimport deadline_in, park, wait_fd
+from coro_patch._foundation._waiting cimport deadline_in, park, prepare_to_wait, wait_fd
 
 import _socket
 import gc
@@ -153,10 +153,15 @@ cdef int open_fd_of(self) except -1:
 cdef int64_t timeout_of(self) except -2:
     """ns; -1 for none."""
     cdef CoroPySocket *fields = inside(self)
+    cdef int64_t timeout
     if known:
-        return fields.timeout if fields.timeout >= 0 else -1
-    seconds = original_gettimeout(self)
-    return -1 if seconds is None else <int64_t> (seconds * 1e9)
+        timeout = fields.timeout if fields.timeout >= 0 else -1
+    else:
+        seconds = original_gettimeout(self)
+        timeout = -1 if seconds is None else <int64_t> (seconds * 1e9)
+    if timeout == 0 and lent and id(self) in lent:
+        return (<Lent> lent[id(self)]).timeout
+    return timeout
 
 
 cdef int family_of(self) except -1:
@@ -189,15 +194,57 @@ cdef int put_timeout_back(self, int64_t timeout) except -1:
     return 0
 
 
+cdef class Lent:
+    """The timeout of a socket, while originals run that are not to wait for it. They let other OS
+    threads run, and for those it has not changed."""
+
+    cdef object socket
+    cdef int64_t timeout
+    cdef int calls
+
+    cdef int end(self) except -1:
+        if lent.get(id(self.socket)) is self:
+            del lent[id(self.socket)]
+            put_timeout_back(self.socket, self.timeout)
+        return 0
+
+
+cdef dict lent = {}  # by the id of the socket
+
+
 cdef object call_at_once(self, method, tuple args, dict kwargs=None):
-    """Call an original that would wait for the socket's timeout, so that it does not."""
-    cdef int64_t timeout = take_timeout(self)
+    """Call an original that would wait for the socket's timeout, so that it does not. Without a
+    timeout it waits in the kernel only, and the caller has seen to that."""
+    cdef int64_t timeout = timeout_of(self)
+    cdef Lent own
     if kwargs is None:
         kwargs = {}
+    if timeout <= 0:
+        return method(self, *args, **kwargs)
+    own = lent.get(id(self))
+    if own is None:
+        own = Lent.__new__(Lent)
+        own.socket = self
+        lent[id(self)] = own
+    own.timeout = timeout
+    own.calls += 1
+    take_timeout(self)
     try:
         return method(self, *args, **kwargs)
     finally:
-        put_timeout_back(self, timeout)
+        own.calls -= 1
+        if own.calls == 0:
+            own.end()
+
+
+def end_calls_of_others():
+    """In a forked child the other OS threads, and the calls that they were in, are gone."""
+    cdef Lent each
+    for each in list(lent.values()):
+        each.end()
+
+
+os.register_at_fork(after_in_child=end_calls_of_others)
 
 
 # --- trying and waiting -------------------------------------------------------------
@@ -230,6 +277,7 @@ cdef int not_now(self, int error, int events, int flags, Patience *patience) exc
         return 0
     if error != EAGAIN:
         coro_raise_error(error)
+    prepare_to_wait()
     if patience.tries >= TRIES_BEFORE_BACKOFF:
         back_off(patience)
         return wait_anew(self, events, patience)
@@ -622,6 +670,7 @@ cdef int connect_to(self, address) except -1:
     cdef int64_t deadline = CORO_FOREVER
     cdef int64_t pause = FIRST_BACKOFF
     cdef int error
+    prepare_to_wait()
     if in_coroutine():
         core.selfish_act()
     if timeout > 0:
@@ -690,6 +739,7 @@ def setsockopt(self, *args):
 def settimeout(self, value, /):
     """Set the timeout: see `socket.socket.settimeout`. A copy of the socket has the same mode."""
     original_settimeout(self, value)
+    lent.pop(id(self), None)
     if value is not None:
         modes_change()
 
@@ -697,6 +747,7 @@ def settimeout(self, value, /):
 def setblocking(self, flag, /):
     """Set the mode: see `socket.socket.setblocking`. A copy of the socket has the same."""
     original_setblocking(self, flag)
+    lent.pop(id(self), None)
     modes_change()
 
 

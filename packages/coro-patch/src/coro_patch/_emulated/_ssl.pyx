@@ -38,7 +38,7 @@ from coro_patch._emulated._socket cimport (
     take_timeout,
     timeout_of,
 )
-from coro_patch._foundation._waiting cimport deadline_in, wait_fd
+from coro_patch._foundation._waiting cimport deadline_in, prepare_to_wait, wait_fd
 
 import _ssl
 import functools
@@ -162,6 +162,7 @@ cdef object call(self, int fd, Exchange exchange, int64_t timeout, method, tuple
     held = None
     if fd < 0:  # it was detached; only OpenSSL still has the number
         return method(*args)
+    prepare_to_wait()
     if in_coroutine():
         core.selfish_act()
     if what == "write" and exchange.half_written and timeout > 0:

@@ -24,6 +24,7 @@ cdef Waiter *take_first(Queue *queue) noexcept
 cdef int wake(Waiter *waiter) except -1
 cdef int wake_one(Queue *queue) except -1
 cdef int wake_all(Queue *queue) except -1
+cdef int prepare_to_wait() except -1
 cdef int park(const char *why, PyObject *on, int64_t deadline) except -1
 cdef int wait_fd(int fd, int events, int64_t deadline) except -1
 cdef int64_t deadline_in(int64_t length) noexcept

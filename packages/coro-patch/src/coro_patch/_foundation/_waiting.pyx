@@ -126,6 +126,15 @@ cdef int wake_all(Queue *queue) except -1:
     return 0
 
 
+cdef int prepare_to_wait() except -1:
+    """Before the last look at what is waited for: a thread that has no scheduler gets one, and other
+    OS threads run meanwhile."""
+    cdef int is_main = 0
+    if core.running(&is_main) == NULL and not coro_finalizing():
+        core.now()
+    return 0
+
+
 cdef int park(const char *why, PyObject *on, int64_t deadline) except -1:
     """`CoroCAPI.park`; when the interpreter is being torn down, nobody is left to wake the
     caller, and a wait that has no end is an error."""
