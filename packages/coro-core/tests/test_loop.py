@@ -79,7 +79,7 @@ class TestExiting:
             if who != "handler":
                 exit_in_thread()
 
-        with before_line(_loop.event_loop, 'here.wait("event loop")', ask):
+        with before_line(_loop._Loop.wait, "self._told.wait()", ask):
             assert exit_code() == 0
 
     def test_from_another_thread_while_it_begins(self):

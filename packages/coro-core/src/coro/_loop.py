@@ -16,6 +16,7 @@ from coro import _inspection, signal_handler
 from coro._diagnostics import _reports
 from coro._scheduler import Scheduler, main_scheduler, scheduler, yield_slice
 from coro.errors import DeadCoroutine
+from coro.sync._conditions import named_event
 
 _print_exit_string = True
 
@@ -26,7 +27,21 @@ class _Loop:
     def __init__(self, main: Any) -> None:
         self.main = main
         self.exit_code: object = None
-        self.exiting = False
+        self._told = named_event("event loop")
+
+    @property
+    def exiting(self) -> bool:
+        return self._told.is_set()
+
+    def exit(self, code: object) -> None:
+        """From any OS thread, and from a handler of a signal."""
+        self.exit_code = code
+        self._told.set()
+
+    def wait(self) -> None:
+        if self.exiting:
+            yield_slice()  # those that are ready still get their turn
+        self._told.wait()
 
 
 _asked_before: dict[int | None, object] = {}
@@ -65,13 +80,10 @@ def event_loop(timeout: float | None = 30, install_signal_handlers: bool | None 
     here.loop = loop = _Loop(here.main)
     for asker in (here.main.id, None if here.in_main_thread else here.main.id):
         if asker in _asked_before:
-            loop.exiting, loop.exit_code = True, _asked_before.pop(asker)
+            loop.exit(_asked_before.pop(asker))
     try:
         with _signals(here, bool(install_signal_handlers)), _inspection.served():
-            if loop.exiting:
-                yield_slice()  # those that are ready still get their turn
-            while not loop.exiting:
-                here.wait("event loop")
+            loop.wait()
     finally:
         here.loop = None
         here.set_longest_sleep(None)
@@ -92,26 +104,14 @@ def set_exit(code: object = 0) -> None:
     """
     here = scheduler()
     if here.loop is not None:
-        _tell(here, here.loop, code)
+        here.loop.exit(code)
         return
     there = main_scheduler()
     asker = None if there is None else there.main.id
     _asked_before[asker] = code
     there = main_scheduler()  # after that, as a loop that begins at this moment looks at it after it has begun
     if there is not None and there.loop is not None and asker in _asked_before:
-        _tell(there, there.loop, _asked_before.pop(asker))
-
-
-def _tell(there: Scheduler, loop: _Loop, code: object) -> None:
-    asked, loop.exiting, loop.exit_code = loop.exiting, True, code
-    if not there.wake(there.main) and not asked:
-        # It may be between its look at `exiting` and its wait; but not any more when another coroutine runs.
-        there.call_soon_threadsafe(_wake, there, loop)
-
-
-def _wake(there: Scheduler, loop: _Loop) -> None:
-    if there.loop is loop:
-        there.wake(there.main)
+        there.loop.exit(_asked_before.pop(asker))
 
 
 def coro_is_running() -> bool:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import coro
 from coro.interface import RealThreads, scheduler
+from gaps import before_line
 from waiting import Gate, until, until_waiting
 
 
@@ -125,18 +126,26 @@ class TestACall:
         assert co.result() == 7
 
     def test_whose_outcome_comes_just_before_it_waits_is_woken(self, threads):
-        class Why(str):
-            """Looked at after the outcome was, and before the wait."""
-
-            def encode(self, *arguments):
-                gate.open.set()
-                while threads.running:
-                    time.sleep(0)
-                return super().encode(*arguments)
+        def let_it_come():
+            gate.open.set()
+            while threads.running:
+                time.sleep(0)
 
         gate = Gate(7)
-        with coro.timeout(60):
-            assert threads.call(Why("test"), gate) == 7
+        with coro.timeout(60), before_line(RealThreads.call, "job.settled.wait()", let_it_come):
+            assert threads.call("test", gate) == 7
+
+    def test_whose_outcome_comes_while_a_finalizer_waits_is_woken(self, threads):
+        """One that is run just before the wait of the call."""
+        gate = Gate(7)
+
+        def finalize():
+            gate.open.set()
+            with pytest.raises(coro.TimeoutError):
+                coro.with_timeout(0.01, scheduler().wait)
+
+        with coro.timeout(60), before_line(RealThreads.call, "job.settled.wait()", finalize):
+            assert threads.call("test", gate) == 7
 
     def test_inside_the_scheduler_is_refused(self, threads, finalizer):
         log, ran = [], []

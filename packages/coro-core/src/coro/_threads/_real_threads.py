@@ -27,8 +27,8 @@ from collections.abc import Callable
 from contextvars import copy_context
 from typing import Any, TypeVar, TypeVarTuple, cast
 
-from coro._scheduler import current, scheduler
-from coro.errors import ScheduleError
+from coro._scheduler import current
+from coro.sync._conditions import named_event
 
 Args = TypeVarTuple("Args")
 Result = TypeVar("Result")
@@ -94,17 +94,18 @@ class RealThreads:
         Raises:
             what `function` raises; RuntimeError: the system gives no thread (pthread_create(3)).
         """
-        job = _Job(functools.partial(copy_context().run, function, *args))
+        current()  # raises where nothing can wait: before anything has begun
+        job = _Job(why, functools.partial(copy_context().run, function, *args))
         jobs = self._jobs
         jobs[job] = None
         try:
             self._hire()
-            while job.outcome is None:
-                job.here.wait(why)
+            job.settled.wait()
+            assert job.outcome is not None
             result, error = job.outcome
         finally:
             jobs.pop(job, None)
-            job.waiter = job.outcome = None  # the traceback of an error holds the job
+            job.wanted, job.outcome = False, None  # the traceback of an error holds the job
         if error is None:
             return cast(Result, result)
         try:
@@ -159,11 +160,11 @@ class RealThreads:
 class _Job:
     """One call, and the coroutine that waits for its outcome."""
 
-    __slots__ = ("here", "outcome", "waiter", "work")
+    __slots__ = ("outcome", "settled", "wanted", "work")
 
-    def __init__(self, work: Callable[[], Any]) -> None:
-        self.here = scheduler()
-        self.waiter: Any = current()  # None: it was interrupted
+    def __init__(self, why: str, work: Callable[[], Any]) -> None:
+        self.settled = named_event(why)
+        self.wanted = True  # until the caller is interrupted
         self.work = [work]  # until it is taken
         self.outcome: Outcome | None = None
 
@@ -171,23 +172,14 @@ class _Job:
         self.settle(_outcome(self.work))
 
     def settle(self, outcome: Outcome) -> None:
-        waiter = self.waiter
-        if waiter is None:
+        if not self.wanted:
             return
         self.outcome = outcome
-        del outcome  # the waiter's alone: nothing of it is to die in this thread
-        if self.waiter is None:  # interrupted just now
+        del outcome  # the caller's alone: nothing of it is to die in this thread
+        if not self.wanted:  # interrupted just now
             self.outcome = None
             return
-        with contextlib.suppress(ScheduleError):  # its OS thread has ended
-            # It may be between its look at the outcome and its wait. A coroutine of the same
-            # thread does not run before it has left that gap.
-            if not self.here.wake(waiter):
-                self.here.spawn(self.remind, thread_name="reminder")
-
-    def remind(self) -> None:
-        if self.waiter is not None:
-            self.here.wake(self.waiter)
+        self.settled.set()
 
 
 def _outcome(work: list[Callable[[], Any]]) -> Outcome:

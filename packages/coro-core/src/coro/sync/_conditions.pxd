@@ -10,3 +10,9 @@ cdef class condition_variable(Waitable):
 
 cdef class event(Waitable):
     cdef bint happened
+
+    cdef bint wait_for(self, const char *why, object on, object timeout) except -1
+
+
+cdef class named_event(event):
+    cdef bytes why

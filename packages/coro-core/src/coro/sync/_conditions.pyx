@@ -182,8 +182,23 @@ cdef class event(Waitable):
         Raises:
             ValueError, TypeError: `timeout` is negative or NaN, or is no number.
         """
+        return self.wait_for(b"event", self, timeout)
+
+    cdef bint wait_for(self, const char *why, object on, object timeout) except -1:
         cdef int64_t length = INT64_MAX if timeout is None else nanoseconds(timeout, "timeout")
         if not self.happened:
             about_to_wait()
-        return self.happened or bool(wait_in(
-            &self.waiters, b"event", self, 0, deadline_after(this_scheduler().clock(), length)))
+        return self.happened or wait_in(
+            &self.waiters, why, on, 0, deadline_after(this_scheduler().clock(), length))
+
+
+cdef class named_event(event):
+    """named_event(why)\n--\n
+    An event of which reports do not tell: what is waited for is `why`. For the library itself."""
+
+    def __cinit__(self, str why not None):
+        self.why = why.encode()
+
+    def wait(self, timeout=None):
+        """As `event.wait`."""
+        return self.wait_for(self.why, None, timeout)

@@ -37,7 +37,7 @@ cdef bint wait_in(
         WaitQueue *queue, const char *why, object on, Py_ssize_t wanted, int64_t deadline) except -1:
     """Wait in `queue` until served. False if the moment `deadline` came first.
 
-    `on` is what the queue belongs to, for reports. The caller has asked `about_to_wait`, so only
+    `on` is what the queue belongs to, for reports; None to tell nothing of it. The caller has asked `about_to_wait`, so only
     a wait that began can raise here. If it does, the caller looks at its `waiter.served`, and
     gives back what it got.
     """
@@ -49,7 +49,7 @@ cdef bint wait_in(
     me.handed = None
     enqueue(queue, &me.waiter)
     try:
-        while not me.waiter.served and here.park(why, <PyObject *> on, deadline):
+        while not me.waiter.served and here.park(why, <PyObject *> on if on is not None else NULL, deadline):
             pass
         return me.waiter.served
     finally:
