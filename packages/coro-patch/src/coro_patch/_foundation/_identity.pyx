@@ -6,11 +6,13 @@ whatever the program stored of its main thread's identity before the emulation w
 installed stays true.
 
 After fork() the calling coroutine is the main one of the child. Python does not rename a
-thread that forks, so it keeps its identity too, from before the fork on: `threading` looks
-it up in the child before anything of ours could run there.
+thread that forks, so it keeps its identity too. `threading` looks it up in the child before
+anything of ours could run there, and several threads may be about to fork: so each notes who
+it is before, and whoever asks first in the child finds the note of the one that is left.
 """
 
 from cpython.ref cimport PyObject
+from posix.unistd cimport getpid
 
 from coro.interface.capi cimport CoroCAPI, Coro_Import
 
@@ -32,8 +34,9 @@ cdef extern from "Python.h":
 cdef const CoroCAPI *core = Coro_Import(CORO_DISTRIBUTION)
 
 cdef PyObject *survivor = NULL  # borrowed: it is the main coroutine of this process
-cdef PyObject *previous = NULL
 cdef unsigned long forker = 0
+cdef dict forking = {}  # who are about to fork, by what runs: what `survivor` and `forker` are in the child
+cdef int process = getpid()
 
 
 cdef set posing = set()  # addresses of coroutines that act for the main one
@@ -43,6 +46,8 @@ cdef PyObject *apart() noexcept:
     """The running coroutine if it has an identity of its own, else NULL."""
     cdef int is_main = 0
     cdef PyObject *running = core.running(&is_main)
+    if forking:
+        look_around()
     if posing and <size_t> running in posing:
         return survivor
     return running if not is_main or running == survivor else NULL
@@ -91,6 +96,7 @@ def runs_in_coroutine():
 
 def survivor_identity():
     """The identity of the coroutine that forked this process; None if none did."""
+    look_around()
     return None if survivor == NULL else <unsigned long> survivor
 
 
@@ -112,19 +118,41 @@ def os_thread_of(ident):
 
 cdef unsigned long forker_identity() noexcept:
     """In a forked child, the identity of the thread that forked it."""
+    look_around()
     return forker
 
 
+cdef object what_runs():
+    """The same before a fork and in the child."""
+    cdef int is_main = 0
+    cdef PyObject *running = core.running(&is_main)
+    return <size_t> running if running != NULL else PyThread_get_thread_ident()
+
+
+cdef void look_around() noexcept:
+    """If this is a new process, who is left in it?"""
+    global survivor, forker, process
+    cdef size_t its_survivor
+    if process == getpid():
+        return
+    process = getpid()
+    found = forking.get(what_runs())
+    forking.clear()
+    if found is not None:  # else C code has forked
+        its_survivor, forker = found
+        survivor = <PyObject *> its_survivor
+
+
 def before_fork():
-    global survivor, previous, forker
-    forker = identity()
-    previous = survivor
-    survivor = apart()
+    forking[what_runs()] = (<size_t> apart(), identity())
 
 
 def after_fork_in_parent():
-    global survivor
-    survivor = previous
+    forking.pop(what_runs(), None)
 
 
-os.register_at_fork(before=before_fork, after_in_parent=after_fork_in_parent)
+def after_fork_in_child():
+    look_around()
+
+
+os.register_at_fork(before=before_fork, after_in_parent=after_fork_in_parent, after_in_child=after_fork_in_child)
