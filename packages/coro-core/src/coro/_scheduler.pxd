@@ -31,7 +31,7 @@ cdef class Interrupter(Timer):
 cdef class Family:
     """Coroutines whose end and whose failures are somebody's concern. See `coro._structured._scope`."""
     cdef readonly set members    # those that have not ended
-    cdef public bint closed      # it takes no more
+    cdef readonly bint closed    # it takes no more
     cdef coro waiter             # who waits until there are none
 
 

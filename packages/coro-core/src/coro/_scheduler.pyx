@@ -609,6 +609,10 @@ cdef class Family:
     def __cinit__(self, *args, **kwargs):
         self.members = set()
 
+    def close(self):
+        """Take no more members."""
+        self.closed = True
+
     def close_if_empty(self):
         """Take no more members, if there are none now. Whether it is closed."""
         if not self.members:

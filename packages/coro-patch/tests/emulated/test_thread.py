@@ -13,6 +13,7 @@ import pytest
 
 import coro
 from coro.interface import scheduler
+from coro.sync import event
 
 
 def test_arguments_that_are_refused(both: str) -> None:
@@ -326,6 +327,25 @@ def test_the_dummy_thread_of_a_coroutine_ends_with_it(emulated: None) -> None:
 
 @pytest.mark.skipif(sys.version_info < (3, 13), reason="thread handles came with Python 3.13")
 class TestHandles:
+    def test_one_whose_os_thread_ends_before_it_begins(self, emulated: None) -> None:
+        handles: list[Any] = []
+        ended = event()
+
+        def start() -> None:
+            handles.append(_thread.start_joinable_thread(lambda: handles.append("ran")))
+            coro.sleep_relative(3600)
+
+        def begin_and_end() -> None:
+            coro.spawn(start)
+            coro.yield_slice()
+            ended.set()
+
+        coro.get_original("_thread", "start_new_thread")(begin_and_end, ())
+        assert ended.wait(30)
+        handles[0].join(30)
+        assert handles[0].is_done()
+        assert len(handles) == 1
+
     def test_the_life_of_one(self, both: str) -> None:
         thread: Any = _thread
         handle = thread._ThreadHandle()

@@ -139,7 +139,7 @@ class scope(Family):
         limit = self._limit
         own = error is not None and error is limit.delivered
         if self._home.main.dead:
-            self.closed = True
+            self.close()
             return  # the OS thread ends, and with it all that is in it
         try:
             if error is not None:
@@ -147,7 +147,7 @@ class scope(Family):
             self._wait_for_end(self._home.main)
         finally:
             limit.__exit__(None, None, None)
-            self.closed = True
+            self.close()
         if error is None and self._order is None and self._why in (_INTERRUPT, _TIME):
             try:
                 check_interrupts()  # the outermost one, before the own

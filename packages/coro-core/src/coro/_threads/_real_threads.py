@@ -164,7 +164,7 @@ class _Job:
 
     def __init__(self, why: str, work: Callable[[], Any]) -> None:
         self.settled = named_event(why)
-        self.wanted = True  # until the caller is interrupted
+        self.wanted: Any = True  # until the caller is interrupted, at any moment
         self.work = [work]  # until it is taken
         self.outcome: Outcome | None = None
 

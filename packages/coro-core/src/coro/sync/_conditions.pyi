@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, Self
 
 from coro.sync._waiting import Waitable
 
@@ -17,4 +17,4 @@ class event(Waitable):
     def wait(self, timeout: float | None = None) -> bool: ...
 
 class named_event(event):
-    def __init__(self, why: str) -> None: ...
+    def __new__(cls, why: str) -> Self: ...

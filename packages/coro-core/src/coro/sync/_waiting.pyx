@@ -37,9 +37,9 @@ cdef bint wait_in(
         WaitQueue *queue, const char *why, object on, Py_ssize_t wanted, int64_t deadline) except -1:
     """Wait in `queue` until served. False if the moment `deadline` came first.
 
-    `on` is what the queue belongs to, for reports; None to tell nothing of it. The caller has asked `about_to_wait`, so only
-    a wait that began can raise here. If it does, the caller looks at its `waiter.served`, and
-    gives back what it got.
+    `on` is what the queue belongs to, for reports; None to tell nothing of it. The caller has
+    asked `about_to_wait`, so only a wait that began can raise here. If it does, the caller looks
+    at its `waiter.served`, and gives back what it got.
     """
     cdef Scheduler here = this_scheduler()
     cdef coro me = here.running

@@ -216,25 +216,25 @@ cdef object call_at_once(self, method, tuple args, dict kwargs=None):
     """Call an original that would wait for the socket's timeout, so that it does not. Without a
     timeout it waits in the kernel only, and the caller has seen to that."""
     cdef int64_t timeout = timeout_of(self)
-    cdef Lent own
+    cdef Lent mine
     if kwargs is None:
         kwargs = {}
     if timeout <= 0:
         return method(self, *args, **kwargs)
-    own = lent.get(id(self))
-    if own is None:
-        own = Lent.__new__(Lent)
-        own.socket = self
-        lent[id(self)] = own
-    own.timeout = timeout
-    own.calls += 1
+    mine = lent.get(id(self))
+    if mine is None:
+        mine = Lent.__new__(Lent)
+        mine.socket = self
+        lent[id(self)] = mine
+    mine.timeout = timeout
+    mine.calls += 1
     take_timeout(self)
     try:
         return method(self, *args, **kwargs)
     finally:
-        own.calls -= 1
-        if own.calls == 0:
-            own.end()
+        mine.calls -= 1
+        if mine.calls == 0:
+            mine.end()
 
 
 def end_calls_of_others():

@@ -119,17 +119,36 @@ cdef object start(function, args, kwargs, _ThreadHandle handle):
     if coro_finalizing() or no_more_threads():
         raise AtExitError("can't create new thread at interpreter shutdown")
     here = home if home is not None and apart() == NULL else scheduler()
+    beginning = Beginning(handle) if handle is not None else None
     # Like a real thread it begins with an empty context.
     try:
-        coroutine = Context().run(here.spawn, run, function, args, kwargs, handle)
+        coroutine = Context().run(here.spawn, run, function, args, kwargs, beginning)
     except DeadCoroutine:  # the OS thread that installed the emulation is gone
-        coroutine = Context().run(scheduler().spawn, run, function, args, kwargs, handle)
+        coroutine = Context().run(scheduler().spawn, run, function, args, kwargs, beginning)
     return <unsigned long> <PyObject *> coroutine
 
 
-def run(function, args, kwargs, _ThreadHandle handle):
+@cython.final
+cdef class Beginning:
+    """Stands among the arguments of a coroutine. If that never runs, as its OS thread ends before, the
+    thread has ended all the same."""
+
+    cdef _ThreadHandle handle
+
+    def __cinit__(self, _ThreadHandle handle):
+        self.handle = handle
+
+    def __del__(self):
+        if self.handle is not None and self.handle.stage == STARTED:
+            self.handle.finish()
+
+
+def run(function, args, kwargs, Beginning beginning):
     """What the coroutine of an emulated thread does."""
     global alive
+    cdef _ThreadHandle handle = None
+    if beginning is not None:
+        handle, beginning.handle = beginning.handle, None
     alive += 1
     if DUMMIES_STAY:
         this_record().of_thread = True
