@@ -4,7 +4,6 @@ What belongs here: what users see of real threads. How a bounded number of them 
 told in `_real_threads`.
 """
 
-import contextlib
 import functools
 import os
 import threading
@@ -14,9 +13,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, cast
 
-from coro._scheduler import coro, current, main_scheduler, scheduler
+from coro._scheduler import main_scheduler, scheduler
 from coro._threads._real_threads import RealThreads
-from coro.errors import DeadCoroutine, ScheduleError
+from coro.errors import ScheduleError
+from coro.sync._conditions import named_event
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -42,7 +42,7 @@ class ThreadPool:
     def __init__(self, limit: int = DEFAULT_LIMIT) -> None:
         self._threads = RealThreads(limit)
         self._calls: dict[_Call, None] = {}  # those that run or will
-        self._waiters: list[coro] = []
+        self._waiters: list[named_event] = []
         self._closed = False
         _pools.add(self)
 
@@ -92,13 +92,13 @@ class ThreadPool:
         is shut down all the same; it may be called again, to wait.
         """
         self._closed = True
-        me = current()
-        self._waiters.append(me)
+        ended = named_event("the calls of a ThreadPool")
+        self._waiters.append(ended)
         try:
-            while self._calls:
-                scheduler().wait("the calls of a ThreadPool")
+            if self._calls:
+                ended.wait()
         finally:
-            self._waiters.remove(me)
+            self._waiters.remove(ended)
 
     def __enter__(self) -> Self:
         return self
@@ -122,11 +122,8 @@ class ThreadPool:
     def _ended(self, call: "_Call") -> None:
         self._calls.pop(call, None)  # not there after a fork
         if not self._calls:
-            for co in list(self._waiters):
-                with contextlib.suppress(DeadCoroutine):  # its OS thread has ended
-                    # It may be between its look at the calls and its wait; but not any more when
-                    # another coroutine of its thread runs.
-                    co.scheduler.call_soon_threadsafe(co.scheduler.wake, co)
+            for ended in list(self._waiters):
+                ended.set()
 
 
 class _Call:
