@@ -245,8 +245,9 @@ cdef class Descriptor:
         cdef object pausing
         self.set_deadline(attempt)
         self.take_turn(attempt)
+        pausing = [] if self.pausing is None else None  # before the look, see `queue`
         if self.pausing is None:
-            self.pausing = []
+            self.pausing = pausing
         pausing = self.pausing
         pausing.append(me)
         try:
@@ -322,13 +323,13 @@ cdef class Descriptor:
 
     cdef object queue(self, int events):
         """The coroutines that wait for a turn, a deque."""
-        if events == CORO_READ:
-            if self.readers is None:
-                self.readers = deque()
-            return self.readers
-        if self.writers is None:
-            self.writers = deque()
-        return self.writers
+        if (self.readers if events == CORO_READ else self.writers) is None:
+            made = deque()  # up to 3.11 this may collect garbage, and finalizers let other OS threads run
+            if events == CORO_READ and self.readers is None:
+                self.readers = made
+            elif events != CORO_READ and self.writers is None:
+                self.writers = made
+        return self.readers if events == CORO_READ else self.writers
 
     cdef void forget_turns_of_parent(self) noexcept:
         """After a fork, those who had the turns and waited for them are not in this process.
