@@ -72,7 +72,7 @@ def test_two_fork_at_once(run_program: Callable[[str], str], who: str) -> None:
 
         import coro
         coro.install_thread_emulation()
-        import _thread, threading
+        import threading
 
         real_thread = coro.get_original("_thread", "start_new_thread")
         real_lock = coro.get_original("_thread", "allocate_lock")
@@ -108,7 +108,7 @@ def test_two_fork_at_once(run_program: Callable[[str], str], who: str) -> None:
         else:
             hooks[:] = [fork_in_coroutine]
             fork_in_coroutine()
-        assert _thread._get_main_thread_ident() == threading.get_ident()
+        assert threading.main_thread() is threading.current_thread()
     """)
     assert printed == "7\n7\n"
 
