@@ -1,19 +1,31 @@
 """`signal`: waiting for signals, and where handlers run."""
 
+import contextlib
 import os
+import re
 import signal
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 import coro
 
 
+def wait_until_blocked(status: Path, number: int) -> None:
+    """pytest's watchdog blocks all signals once it runs; before that, it would be struck by them."""
+    with contextlib.suppress(OSError):  # the thread has ended
+        while not int(re.findall(r"SigBlk:\s*(\w+)", status.read_text())[0], 16) & 1 << (number - 1):
+            time.sleep(1e-3)
+
+
 @pytest.fixture
 def blocked_signal() -> Iterator[None]:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+    for status in Path("/proc/self/task").glob("*/status"):
+        wait_until_blocked(status, signal.SIGUSR1)
     yield
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
