@@ -24,8 +24,7 @@ _print_exit_string = True
 class _Loop:
     """One run of `event_loop`."""
 
-    def __init__(self, main: Any) -> None:
-        self.main = main
+    def __init__(self) -> None:
         self.exit_code: object = None
         self._told = named_event("event loop")
 
@@ -77,7 +76,7 @@ def event_loop(timeout: float | None = 30, install_signal_handlers: bool | None 
     if install_signal_handlers is None:
         install_signal_handlers = vars(sys.modules["coro"]).get("install_signal_handlers", True)
     here.set_longest_sleep(timeout)
-    here.loop = loop = _Loop(here.main)
+    here.loop = loop = _Loop()
     for asker in (here.main.id, None if here.in_main_thread else here.main.id):
         if asker in _asked_before:
             loop.exit(_asked_before.pop(asker))

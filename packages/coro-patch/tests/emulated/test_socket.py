@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import coro
 from coro import _pollers
-from coro.sync import event, inverted_semaphore
+from coro.sync import event, inverted_semaphore, semaphore
 from in_thread import in_thread
 
 LARGE = 5_000_000  # bytes: more than any buffer of a socket holds
@@ -364,18 +364,19 @@ def test_a_number_that_is_used_again(emulated: None) -> None:
 def test_real_threads_share_a_listener(emulated: None, listener: socket.socket, timeout: float | None) -> None:
     """While one is in a call, which does not wait, the others see the timeout as it is."""
     listener.settimeout(timeout)
-    all_accepted, ended = event(), inverted_semaphore(2)
-    accepted, failed = [], []
+    all_accepted, ended, room = event(), inverted_semaphore(2), semaphore(20)  # what the listener keeps, at least
+    failed = []
 
     def accept() -> None:
         try:
             while not all_accepted.is_set():
                 connection, _ = listener.accept()
                 connection.close()
-                accepted.append(None)
+                room.release()
         except BaseException as error:
             failed.append(error)
             all_accepted.set()
+            room.release()
         ended.release()
 
     def connect() -> None:
@@ -383,12 +384,11 @@ def test_real_threads_share_a_listener(emulated: None, listener: socket.socket, 
 
     for _ in range(2):
         coro.get_original("_thread", "start_new_thread")(accept, ())
-    for count in range(2000):
-        connect()
+    for _ in range(2000):
+        room.acquire()
         if failed:
             break
-        while len(accepted) < count - 20:  # fewer than the listener keeps
-            coro.sleep_relative(1e-4)
+        connect()
     all_accepted.set()
     while ended.value:
         connect()
